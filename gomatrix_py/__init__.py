@@ -1,0 +1,92 @@
+"""gomatrix_py: the synchronous Matrix SDK.
+
+The names a script needs are here; endpoints as values are in `gomatrix_py.api`, errors in
+`gomatrix_py.errors`, the development server and conformance suites in `gomatrix_py.testing`.
+"""
+
+from ._version import __version__
+from .api.filters import Filter, FilterPart, RoomFilter, default_filter, default_filter_part
+from .api.login import PhoneIdentifier, ThirdpartyIdentifier, UserIdentifier
+from .api.server import DiscoveryInformation
+from .api.sync import SyncResponse
+from .client import Client, SyncHandle
+from .errors import HTTPError, MatrixError, RespError, UsageError
+from .events import (
+    AudioInfo,
+    AudioMessage,
+    Event,
+    EventSource,
+    FileInfo,
+    FileMessage,
+    HTMLMessage,
+    ImageInfo,
+    ImageMessage,
+    LocationMessage,
+    TagContent,
+    TagProperties,
+    TextMessage,
+    ThumbnailInfo,
+    VideoInfo,
+    VideoMessage,
+    get_html_message,
+)
+from .http.messages import Limits
+from .http.retry import RetryPolicy
+from .ids import decode_user_localpart, encode_user_localpart, extract_user_localpart
+from .rooms import Room
+from .store import InMemoryStore, SQLiteStore, Storer
+from .sync import DefaultSyncer, Syncer
+
+__all__ = [
+    "__version__",
+    # the client and its parts
+    "Client",
+    "DefaultSyncer",
+    "InMemoryStore",
+    "Limits",
+    "RetryPolicy",
+    "SQLiteStore",
+    "Storer",
+    "SyncHandle",
+    "Syncer",
+    # what it speaks of
+    "Event",
+    "EventSource",
+    "Room",
+    "SyncResponse",
+    # contents
+    "AudioInfo",
+    "AudioMessage",
+    "FileInfo",
+    "FileMessage",
+    "HTMLMessage",
+    "ImageInfo",
+    "ImageMessage",
+    "LocationMessage",
+    "TagContent",
+    "TagProperties",
+    "TextMessage",
+    "ThumbnailInfo",
+    "VideoInfo",
+    "VideoMessage",
+    "get_html_message",
+    # requests
+    "DiscoveryInformation",
+    "Filter",
+    "FilterPart",
+    "PhoneIdentifier",
+    "RoomFilter",
+    "ThirdpartyIdentifier",
+    "UserIdentifier",
+    "default_filter",
+    "default_filter_part",
+    # ids
+    "decode_user_localpart",
+    "encode_user_localpart",
+    "extract_user_localpart",
+    # errors; the whole tree is in gomatrix_py.errors
+    "HTTPError",
+    "MatrixError",
+    "RespError",
+    "UsageError",
+]

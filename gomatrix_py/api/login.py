@@ -1,0 +1,172 @@
+"""Sessions: logging in and out, refreshing, and who we are. Spec: "Client authentication"."""
+
+from __future__ import annotations
+
+from ..codec import Document, field, secret
+from ..http.endpoint import Call, Empty, Endpoint, Response
+from .base import Api
+from .server import DiscoveryInformation
+
+__all__ = [
+    "GetLoginFlows",
+    "Identifier",
+    "Login",
+    "LoginApi",
+    "LoginFlow",
+    "LoginFlows",
+    "Logout",
+    "LogoutAll",
+    "PhoneIdentifier",
+    "RefreshToken",
+    "RespLogin",
+    "RespRefresh",
+    "ThirdpartyIdentifier",
+    "UserIdentifier",
+    "WhoAmI",
+    "WhoAmIResponse",
+]
+
+
+class Identifier(Document):
+    """Who wants to log in. Spec: "Identifier types"."""
+
+    type: str
+
+
+class UserIdentifier(Identifier):
+    """A Matrix user: a whole user id or its localpart."""
+
+    type: str = field(default="m.id.user", init=False)
+    user: str = field(default="")
+
+
+class ThirdpartyIdentifier(Identifier):
+    """A third-party id bound to the account, such as an e-mail address."""
+
+    type: str = field(default="m.id.thirdparty", init=False)
+    medium: str = field(default="")
+    address: str = field(default="")
+
+
+class PhoneIdentifier(Identifier):
+    """A phone number, with the two-letter country it is written for."""
+
+    type: str = field(default="m.id.phone", init=False)
+    country: str = field(default="")
+    phone: str = field(default="")
+
+
+class RespLogin(Response):
+    """A fresh session; `expires_in_ms` is milliseconds."""
+
+    user_id: str
+    access_token: str = secret()
+    device_id: str = ""
+    refresh_token: str | None = secret(default=None)
+    expires_in_ms: int | None = None
+    home_server: str | None = None
+    well_known: DiscoveryInformation | None = None
+
+
+class Login(Endpoint[RespLogin]):
+    """Log in, in any way the server offers. Spec: POST /login."""
+
+    METHOD, PATH, NEEDS_AUTH, SENDS_TOKEN, RATE_LIMITED = (
+        "POST",
+        "/_matrix/client/v3/login",
+        False,
+        False,
+        True,
+    )
+    type: str = "m.login.password"
+    identifier: Identifier | None = None
+    password: str | None = secret(default=None, kw_only=True)
+    token: str | None = secret(default=None, kw_only=True)
+    device_id: str | None = field(default=None, kw_only=True)
+    initial_device_display_name: str | None = field(default=None, kw_only=True)
+    refresh_token: bool | None = field(default=None, kw_only=True)
+    user: str | None = field(default=None, kw_only=True)
+    medium: str | None = field(default=None, kw_only=True)
+    address: str | None = field(default=None, kw_only=True)
+
+
+class LoginFlow(Document):
+    """One way of logging in."""
+
+    type: str
+    get_login_token: bool = False
+
+
+class LoginFlows(Response):
+    """The ways of logging in that a server offers."""
+
+    flows: list[LoginFlow] = field(factory=list)
+
+
+class GetLoginFlows(Endpoint[LoginFlows]):
+    """Ask which ways of logging in the server offers. Spec: GET /login."""
+
+    METHOD, PATH, NEEDS_AUTH, RATE_LIMITED = "GET", "/_matrix/client/v3/login", False, True
+
+
+class Logout(Endpoint[Empty]):
+    """End this session: its token and device are gone. Spec: POST /logout.
+
+    The client keeps its credentials; see `Client.clear_credentials`.
+    """
+
+    METHOD, PATH = "POST", "/_matrix/client/v3/logout"
+
+
+class LogoutAll(Endpoint[Empty]):
+    """End every session of this user. Spec: POST /logout/all."""
+
+    METHOD, PATH = "POST", "/_matrix/client/v3/logout/all"
+
+
+class RespRefresh(Response):
+    """A new access token, and perhaps a new refresh token; `expires_in_ms` is milliseconds."""
+
+    access_token: str = secret()
+    refresh_token: str | None = secret(default=None)
+    expires_in_ms: int | None = None
+
+
+class RefreshToken(Endpoint[RespRefresh]):
+    """Trade a refresh token for a new access token. Spec: POST /refresh."""
+
+    METHOD, PATH, NEEDS_AUTH, SENDS_TOKEN, RATE_LIMITED = (
+        "POST",
+        "/_matrix/client/v3/refresh",
+        False,
+        False,
+        True,
+    )
+    IS_REPEATABLE = True  # the old refresh token lives until the new one is used
+    ADDED = "1.3"
+    refresh_token: str = secret()
+
+
+class WhoAmIResponse(Response):
+    """The user and device an access token belongs to."""
+
+    user_id: str
+    device_id: str | None = None
+    is_guest: bool = False
+
+
+class WhoAmI(Endpoint[WhoAmIResponse]):
+    """Ask whom the access token belongs to. Spec: GET /account/whoami."""
+
+    METHOD, PATH, RATE_LIMITED = "GET", "/_matrix/client/v3/account/whoami", True
+
+
+class LoginApi(Api):
+    """Sessions."""
+
+    login = Call(Login)
+    get_login_flows = Call(GetLoginFlows)
+    logout = Call(Logout)
+    logout_all = Call(LogoutAll)
+    refresh = Call(RefreshToken)
+    whoami = Call(WhoAmI)

@@ -1,0 +1,192 @@
+"""The content repository. Spec: "Content repository"."""
+
+from __future__ import annotations
+
+import re
+from email.message import Message
+from typing import Any, ClassVar
+
+import attrs
+
+from ..codec import field
+from ..http.endpoint import Call, Endpoint, Response, body, header, query
+from ..http.messages import HttpResponse, Limits, Redirects, Upload
+from .base import Api, carries_out
+
+__all__ = [
+    "Download",
+    "GetMedia",
+    "GetMediaConfig",
+    "GetMediaConfigLegacy",
+    "GetMediaLegacy",
+    "GetMediaNamed",
+    "GetThumbnail",
+    "GetThumbnailLegacy",
+    "MediaApi",
+    "MediaConfig",
+    "RespMediaUpload",
+    "UploadContent",
+]
+
+_MEDIA_LIMITS = Limits(connect_s=10, read_s=120, total_s=6 * 3600, max_bytes=64 * 1024**3)
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")
+
+
+class RespMediaUpload(Response):
+    """The ``mxc://`` address of what was uploaded."""
+
+    content_uri: str
+
+
+class UploadContent(Endpoint[RespMediaUpload]):
+    """Upload bytes or an open file. Spec: POST /_matrix/media/v3/upload."""
+
+    METHOD, PATH, RATE_LIMITED, LIMITS = "POST", "/_matrix/media/v3/upload", True, _MEDIA_LIMITS
+    content: bytes | Upload = body()
+    content_type: str = header(default="application/octet-stream", name="Content-Type")
+    filename: str | None = query(default=None)
+
+
+class MediaConfig(Response):
+    """What the content repository takes; `upload_size` is bytes, None where there is no stated limit."""
+
+    upload_size: int | None = field(default=None, name="m.upload.size")
+
+
+class GetMediaConfig(Endpoint[MediaConfig]):
+    """Ask how large an upload may be. Spec: GET /_matrix/client/v1/media/config."""
+
+    METHOD, PATH, RATE_LIMITED, ADDED = "GET", "/_matrix/client/v1/media/config", True, "1.11"
+
+
+class GetMediaConfigLegacy(Endpoint[MediaConfig]):
+    """Ask a server that lacks authenticated media. Spec: GET /_matrix/media/v3/config."""
+
+    METHOD, PATH, RATE_LIMITED, DEPRECATED = "GET", "/_matrix/media/v3/config", True, "GetMediaConfig"
+
+
+@attrs.frozen
+class Download:
+    """Media from the repository.
+
+    Attributes:
+        content: the bytes, b"" where they were written to a file.
+        content_type: as the server says it, "" where it does not; never trust it.
+        filename: the last part of the name the uploader gave, "" where there is none. It may be shown;
+            it is not a path.
+        size: in bytes.
+    """
+
+    content: bytes = attrs.field(repr=False)
+    content_type: str = ""
+    filename: str = ""
+    size: int = 0
+
+
+def _download_from(response: HttpResponse) -> Download:
+    message = Message()
+    disposition = response.headers.get("content-disposition", "")
+    if disposition:
+        message["Content-Disposition"] = disposition
+    name = message.get_filename() or ""
+    name = _UNSAFE.split(name)[-1].strip()
+    return Download(
+        response.body,
+        response.headers.get("content-type", ""),
+        "" if name in (".", "..") else name[:255],
+        response.size,
+    )
+
+
+class _MediaEndpoint(Endpoint[Download]):
+    LIMITS: ClassVar[Limits | None] = _MEDIA_LIMITS
+    REDIRECTS = Redirects.MEDIA
+    ANSWER: ClassVar[Any] = Download
+
+    def _read(self, response: HttpResponse) -> Download:
+        return _download_from(response)
+
+
+class GetMedia(_MediaEndpoint):
+    """Download media. Spec: GET /_matrix/client/v1/media/download/{serverName}/{mediaId}."""
+
+    METHOD, PATH = "GET", "/_matrix/client/v1/media/download/{server_name}/{media_id}"
+    RATE_LIMITED, ADDED = True, "1.11"
+    server_name: str
+    media_id: str
+    timeout_ms: int | None = None
+
+
+class GetMediaNamed(_MediaEndpoint):
+    """Download media under another file name. Spec: GET …/download/{serverName}/{mediaId}/{fileName}."""
+
+    METHOD, PATH = "GET", "/_matrix/client/v1/media/download/{server_name}/{media_id}/{file_name}"
+    RATE_LIMITED, ADDED = True, "1.11"
+    server_name: str
+    media_id: str
+    file_name: str
+    timeout_ms: int | None = None
+
+
+class GetMediaLegacy(_MediaEndpoint):
+    """Download from a server that lacks authenticated media. Spec: GET /_matrix/media/v3/download/…."""
+
+    METHOD, PATH = "GET", "/_matrix/media/v3/download/{server_name}/{media_id}"
+    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "GetMedia"
+    server_name: str
+    media_id: str
+    timeout_ms: int | None = None
+    allow_remote: bool | None = None
+    allow_redirect: bool | None = None
+
+
+class GetThumbnail(_MediaEndpoint):
+    """Download a thumbnail. Spec: GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}."""
+
+    METHOD, PATH = "GET", "/_matrix/client/v1/media/thumbnail/{server_name}/{media_id}"
+    RATE_LIMITED, ADDED = True, "1.11"
+    server_name: str
+    media_id: str
+    width: int
+    height: int
+    method: str | None = None
+    timeout_ms: int | None = None
+    animated: bool | None = None
+
+
+class GetThumbnailLegacy(_MediaEndpoint):
+    """Download a thumbnail from a server that lacks authenticated media. Spec: GET /_matrix/media/v3/thumbnail/…."""
+
+    METHOD, PATH = "GET", "/_matrix/media/v3/thumbnail/{server_name}/{media_id}"
+    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "GetThumbnail"
+    server_name: str
+    media_id: str
+    width: int
+    height: int
+    method: str | None = None
+    timeout_ms: int | None = None
+    animated: bool | None = None
+    allow_remote: bool | None = None
+    allow_redirect: bool | None = None
+
+
+class MediaApi(Api):
+    """The content repository as declared; streaming and fall-backs stand in the client."""
+
+    get_media = Call(GetMedia)
+    get_media_named = Call(GetMediaNamed)
+    get_media_legacy = Call(GetMediaLegacy)
+    get_thumbnail = Call(GetThumbnail)
+    get_thumbnail_legacy = Call(GetThumbnailLegacy)
+    get_media_config = Call(GetMediaConfig)
+    get_media_config_legacy = Call(GetMediaConfigLegacy)
+
+    @carries_out(UploadContent)
+    def upload_content(
+        self,
+        content: bytes | Upload,
+        content_type: str = "application/octet-stream",
+        filename: str | None = None,
+    ) -> RespMediaUpload:
+        """Upload bytes or an open file. Spec: POST /_matrix/media/v3/upload."""
+        return self.call(UploadContent(content, content_type, filename))

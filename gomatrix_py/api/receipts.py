@@ -1,0 +1,62 @@
+"""Receipts, typing and calls' servers. Spec: "Receipts", "Typing notifications", "Voice over IP"."""
+
+from __future__ import annotations
+
+from ..codec import field, secret
+from ..http.endpoint import Call, Empty, Endpoint, Response
+from .base import Api, carries_out
+
+__all__ = ["GetTurnServer", "ReceiptsApi", "RespTurnServer", "SendReceipt", "UserTyping"]
+
+
+class SendReceipt(Endpoint[Empty]):
+    """Say how far we have read. Spec: POST /rooms/{roomId}/receipt/{receiptType}/{eventId}."""
+
+    METHOD, PATH = "POST", "/_matrix/client/v3/rooms/{room_id}/receipt/{receipt_type}/{event_id}"
+    RATE_LIMITED = True
+    IS_REPEATABLE = True
+    room_id: str
+    receipt_type: str
+    event_id: str
+    thread_id: str | None = None
+
+
+class UserTyping(Endpoint[Empty]):
+    """Say whether we are typing; `timeout` is milliseconds. Spec: PUT /rooms/{roomId}/typing/{userId}."""
+
+    METHOD, PATH, RATE_LIMITED = "PUT", "/_matrix/client/v3/rooms/{room_id}/typing/{user_id}", True
+    room_id: str
+    user_id: str
+    typing: bool
+    timeout: int | None = None
+
+
+class RespTurnServer(Response):
+    """Where calls can be relayed, and until when (`ttl`, in seconds)."""
+
+    username: str
+    password: str = secret()
+    ttl: int = 0
+    uris: list[str] = field(factory=list)
+
+
+class GetTurnServer(Endpoint[RespTurnServer]):
+    """Ask for relay servers and credentials for calls. Spec: GET /voip/turnServer."""
+
+    METHOD, PATH, RATE_LIMITED = "GET", "/_matrix/client/v3/voip/turnServer", True
+
+
+class ReceiptsApi(Api):
+    """Receipts, typing and calls' servers."""
+
+    send_receipt = Call(SendReceipt)
+    turn_server = Call(GetTurnServer)
+
+    @carries_out(UserTyping)
+    def user_typing(self, room_id: str, typing: bool, timeout_ms: int | None = None) -> None:
+        """Say whether we are typing, for up to `timeout_ms`. Spec: PUT /rooms/{roomId}/typing/{userId}."""
+        self.call(UserTyping(room_id, self.own_user_id(), typing, timeout_ms if typing else None))
+
+    def mark_read(self, room_id: str, event_id: str) -> None:
+        """Mark an event and all before it as read (``m.read``)."""
+        self.call(SendReceipt(room_id, "m.read", event_id))

@@ -1,0 +1,130 @@
+"""Paging through a room, around an event, and along relations. Spec: "Getting events for a room"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..codec import field
+from ..events import Event
+from ..http.endpoint import Call, Endpoint, Response, query
+from .base import Api
+
+__all__ = [
+    "Context",
+    "GetContext",
+    "GetMessages",
+    "GetRelations",
+    "GetRelationsByType",
+    "GetRelationsByTypeAndEventType",
+    "HistoryApi",
+    "RespMessages",
+    "RespRelations",
+]
+
+
+class RespMessages(Response):
+    """One page of a room's history; `end` is None where there is no more."""
+
+    start: str
+    chunk: list[Event]
+    end: str | None = None
+    state: list[Event] = field(factory=list)
+
+
+class GetMessages(Endpoint[RespMessages]):
+    """Read a page of a room's history: `dir` is "b" (back in time) or "f". Spec: GET /rooms/{roomId}/messages."""
+
+    METHOD, PATH = "GET", "/_matrix/client/v3/rooms/{room_id}/messages"
+    room_id: str
+    from_: str | None = query(default=None, name="from")
+    to: str | None = query(default=None)
+    dir: str = query(default="b")
+    limit: int | None = query(default=None)
+    filter: Any = query(default=None, kw_only=True)
+
+
+class Context(Response):
+    """An event, what came before and after it, and the state at the end."""
+
+    event: Event | None = None
+    events_before: list[Event] = field(factory=list)
+    events_after: list[Event] = field(factory=list)
+    start: str | None = None
+    end: str | None = None
+    state: list[Event] = field(factory=list)
+
+
+class GetContext(Endpoint[Context]):
+    """Read what happened around an event. Spec: GET /rooms/{roomId}/context/{eventId}."""
+
+    METHOD, PATH = "GET", "/_matrix/client/v3/rooms/{room_id}/context/{event_id}"
+    room_id: str
+    event_id: str
+    limit: int | None = query(default=None)
+    filter: Any = query(default=None, kw_only=True)
+
+
+class RespRelations(Response):
+    """One page of the events that relate to an event."""
+
+    chunk: list[Event]
+    next_batch: str | None = None
+    prev_batch: str | None = None
+    recursion_depth: int | None = None
+
+
+class GetRelations(Endpoint[RespRelations]):
+    """Read what relates to an event. Spec: GET /rooms/{roomId}/relations/{eventId}."""
+
+    METHOD, PATH, ADDED = "GET", "/_matrix/client/v1/rooms/{room_id}/relations/{event_id}", "1.3"
+    room_id: str
+    event_id: str
+    from_: str | None = query(default=None, name="from", kw_only=True)
+    to: str | None = query(default=None, kw_only=True)
+    dir: str | None = query(default=None, kw_only=True)
+    limit: int | None = query(default=None, kw_only=True)
+    recurse: bool | None = query(default=None, kw_only=True)
+
+
+class GetRelationsByType(Endpoint[RespRelations]):
+    """Read what relates to an event in one way. Spec: GET /rooms/{roomId}/relations/{eventId}/{relType}."""
+
+    METHOD, PATH, ADDED = "GET", "/_matrix/client/v1/rooms/{room_id}/relations/{event_id}/{rel_type}", "1.3"
+    room_id: str
+    event_id: str
+    rel_type: str
+    from_: str | None = query(default=None, name="from", kw_only=True)
+    to: str | None = query(default=None, kw_only=True)
+    dir: str | None = query(default=None, kw_only=True)
+    limit: int | None = query(default=None, kw_only=True)
+    recurse: bool | None = query(default=None, kw_only=True)
+
+
+class GetRelationsByTypeAndEventType(Endpoint[RespRelations]):
+    """Read the events of one type that relate to an event in one way.
+
+    Spec: GET /rooms/{roomId}/relations/{eventId}/{relType}/{eventType}.
+    """
+
+    METHOD = "GET"
+    PATH = "/_matrix/client/v1/rooms/{room_id}/relations/{event_id}/{rel_type}/{event_type}"
+    ADDED = "1.3"
+    room_id: str
+    event_id: str
+    rel_type: str
+    event_type: str
+    from_: str | None = query(default=None, name="from", kw_only=True)
+    to: str | None = query(default=None, kw_only=True)
+    dir: str | None = query(default=None, kw_only=True)
+    limit: int | None = query(default=None, kw_only=True)
+    recurse: bool | None = query(default=None, kw_only=True)
+
+
+class HistoryApi(Api):
+    """Paging and relations."""
+
+    messages = Call(GetMessages)
+    context = Call(GetContext)
+    relations = Call(GetRelations)
+    relations_by_type = Call(GetRelationsByType)
+    relations_by_type_and_event_type = Call(GetRelationsByTypeAndEventType)

@@ -1,0 +1,273 @@
+"""The /sync answer, decoded in one pass with every event still bytes. Spec: "Syncing"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from ..codec import (
+    Problem,
+    RawJSON,
+    Shape,
+    loads_tolerant,
+    repair,
+    shape_decoder,
+)
+from ..collector import quiet_collector
+from ..errors import DecodeError
+from ..events import Event
+from ..http.endpoint import Endpoint, query
+from ..http.messages import MEBIBYTE, HttpResponse, Limits
+from .base import Api, carries_out
+
+__all__ = [
+    "EventList",
+    "GetSync",
+    "InvitedRoom",
+    "JoinedRoom",
+    "KnockedRoom",
+    "LeftRoom",
+    "SyncApi",
+    "SyncResponse",
+    "SyncRooms",
+    "Timeline",
+]
+
+_OBJECT = RawJSON(b"{}")
+_EVENTS = {"raw_events": "events"}
+
+
+class EventList(Shape, gc=False, rename=_EVENTS):
+    """A list of events."""
+
+    raw_events: list[RawJSON] = []
+
+    @property
+    def events(self) -> list[Event]:
+        """The events, made anew at each look; what is no event is left out."""
+        return list(_sound_events(self.raw_events))
+
+
+class Timeline(Shape, gc=False, rename=_EVENTS):
+    """The new events of a room; `limited` tells that some before them were left out."""
+
+    raw_events: list[RawJSON] = []
+    limited: bool = False
+    prev_batch: str | None = None
+
+    def put_before(self, events: list[bytes]) -> None:
+        """Put events, as JSON, before the first one."""
+        self.raw_events = [*(RawJSON(event) for event in events), *self.raw_events]
+
+    @property
+    def events(self) -> list[Event]:
+        """The events, made anew at each look; what is no event is left out."""
+        return list(_sound_events(self.raw_events))
+
+
+def _sound_events(raw_events: list[RawJSON]) -> Iterator[Event]:
+    for raw in raw_events:
+        try:
+            yield Event.from_json(raw)
+        except DecodeError:
+            continue
+
+
+class JoinedRoom(Shape, gc=False):
+    """A room we are in."""
+
+    state: EventList | None = None
+    state_after: EventList | None = None
+    timeline: Timeline | None = None
+    ephemeral: EventList | None = None
+    account_data: EventList | None = None
+    summary: RawJSON = _OBJECT
+    unread_notifications: RawJSON = _OBJECT
+    unread_thread_notifications: RawJSON = _OBJECT
+
+
+class LeftRoom(Shape, gc=False):
+    """A room we left, or were removed from."""
+
+    state: EventList | None = None
+    state_after: EventList | None = None
+    timeline: Timeline | None = None
+    account_data: EventList | None = None
+
+
+class InvitedRoom(Shape, gc=False):
+    """A room we are invited to."""
+
+    invite_state: EventList | None = None
+
+
+class KnockedRoom(Shape, gc=False):
+    """A room we knocked on."""
+
+    knock_state: EventList | None = None
+
+
+class SyncRooms(Shape, gc=False):
+    """The rooms of a /sync answer, by how we stand to them."""
+
+    join: dict[str, JoinedRoom] = {}
+    invite: dict[str, InvitedRoom] = {}
+    knock: dict[str, KnockedRoom] = {}
+    leave: dict[str, LeftRoom] = {}
+
+
+class DeviceLists(Shape, gc=False):
+    """Whose devices changed, and with whom we share no encrypted room any more."""
+
+    changed: list[str] = []
+    left: list[str] = []
+
+
+class _Envelope(Shape, gc=False):
+    next_batch: str
+    rooms: SyncRooms | None = None
+    presence: EventList | None = None
+    account_data: EventList | None = None
+    to_device: EventList | None = None
+    device_lists: DeviceLists | None = None
+    device_one_time_keys_count: dict[str, int] | None = None
+    device_unused_fallback_key_types: list[str] | None = None
+
+
+_decode = shape_decoder(_Envelope)
+_NO_ROOMS = SyncRooms()
+_NO_EVENTS = EventList()
+
+
+@attrs.define(slots=True, repr=False, eq=False)
+class SyncResponse:
+    """One /sync answer.
+
+    Attributes:
+        next_batch: the `since` of the next request.
+        rooms, presence, account_data, to_device: what happened.
+        device_lists, device_one_time_keys_count, device_unused_fallback_key_types: for encryption.
+        problems: what was left out because it was not as specified.
+        body: the answer as it came.
+
+    Source: specification, "GET /_matrix/client/v3/sync".
+    """
+
+    next_batch: str
+    rooms: SyncRooms = _NO_ROOMS
+    presence: EventList = _NO_EVENTS
+    account_data: EventList = _NO_EVENTS
+    to_device: EventList = _NO_EVENTS
+    device_lists: DeviceLists | None = None
+    device_one_time_keys_count: dict[str, int] | None = None
+    device_unused_fallback_key_types: list[str] | None = None
+    problems: tuple[Problem, ...] = ()
+    body: bytes = b""
+
+    @classmethod
+    def from_json(cls, body: bytes) -> SyncResponse:
+        """Decode a /sync answer; whatever is sound in it is kept, the rest is listed in `problems`.
+
+        Raises:
+            DecodeError: not a JSON object, cut short, or without a usable `next_batch`.
+        """
+        problems: tuple[Problem, ...] = ()
+        with quiet_collector(len(body)):
+            try:
+                envelope: _Envelope = _decode(body)
+            except DecodeError:
+                envelope, problems = repair(loads_tolerant(body), _Envelope)
+        if not envelope.next_batch:
+            raise DecodeError("empty, which would start over from nothing", path="next_batch")
+        return cls(
+            envelope.next_batch,
+            envelope.rooms or _NO_ROOMS,
+            envelope.presence or _NO_EVENTS,
+            envelope.account_data or _NO_EVENTS,
+            envelope.to_device or _NO_EVENTS,
+            envelope.device_lists,
+            envelope.device_one_time_keys_count,
+            envelope.device_unused_fallback_key_types,
+            problems,
+            body,
+        )
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """The members of the answer that this class does not declare."""
+        members = loads_tolerant(self.body or b"{}")
+        return {key: value for key, value in members.items() if key not in _Envelope.__struct_fields__}
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The whole answer as plain values."""
+        document: dict[str, Any] = loads_tolerant(self.body)
+        return document
+
+    def __repr__(self) -> str:
+        rooms = self.rooms
+        return (
+            f"<SyncResponse to {self.next_batch!r}: {len(rooms.join)} joined, {len(rooms.invite)} invited,"
+            f" {len(rooms.knock)} knocked, {len(rooms.leave)} left, {len(self.problems)} problems>"
+        )
+
+
+class GetSync(Endpoint[SyncResponse]):
+    """Ask what happened since a point in time; `timeout` is milliseconds. Spec: GET /sync."""
+
+    METHOD, PATH = "GET", "/_matrix/client/v3/sync"
+    ANSWER = SyncResponse
+    timeout: int | None = None
+    since: str | None = None
+    filter: str | None = None
+    full_state: bool | None = query(default=None, kw_only=True)
+    set_presence: str | None = query(default=None, kw_only=True)
+    use_state_after: bool | None = query(default=None, kw_only=True)
+
+    def limits(self) -> Limits:
+        """Return what a long-poll of this length may take; a first sync may take long."""
+        poll_s = (self.timeout or 0) / 1000
+        patience_s = 120.0 if self.since else 1200.0
+        return Limits(
+            connect_s=10, read_s=poll_s + (30.0 if self.since else 600.0), total_s=poll_s + patience_s,
+            max_bytes=512 * MEBIBYTE,
+        )  # fmt: skip
+
+    def _read(self, response: HttpResponse) -> SyncResponse:
+        return SyncResponse.from_json(response.body)
+
+
+class SyncApi(Api):
+    """One /sync request; the loop stands in the client."""
+
+    @carries_out(GetSync)
+    def sync_request(
+        self,
+        timeout: int = 0,
+        since: str = "",
+        filter_id: str = "",
+        full_state: bool = False,
+        set_presence: str = "",
+    ) -> SyncResponse:
+        """Make one /sync request and return its answer; nothing is stored and no listener runs.
+
+        Args:
+            timeout: how long the server may hold the request, in milliseconds.
+            since: where to go on from, "" to start over.
+            filter_id: of a stored filter, or a filter as JSON.
+            full_state: ask for all state, changed or not.
+            set_presence: "online", "unavailable" or "offline"; "" for what the server thinks.
+
+        Spec: GET /sync; gomatrix SyncRequest.
+        """
+        return self.call(
+            GetSync(
+                timeout,
+                since or None,
+                filter_id or None,
+                full_state=full_state or None,
+                set_presence=set_presence or None,
+            )
+        )

@@ -1,0 +1,266 @@
+"""The one road every request takes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, TypeVar
+
+import attrs
+
+from ..api.base import Api
+from ..cancellation import CancelToken
+from ..clock import Clock, SystemClock
+from ..codec import dumps, loads, structure, unstructure
+from ..errors import UsageError
+from ..http.endpoint import Endpoint, Target
+from ..http.exchange import Exchange, RequestHook, ResponseHook
+from ..http.messages import HttpRequest, Limits, Transport
+from ..http.retry import RetryPolicy
+from ..http.transport import RequestsTransport, Session
+from ..http.urls import build_url, origin
+from ..store import InMemoryStore, Storer
+from ..sync import DefaultSyncer, Syncer
+
+__all__ = ["BaseClient"]
+
+R = TypeVar("R")
+_REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
+
+
+class BaseClient(Api):
+    """Credentials, URLs and requests; threads may share one client.
+
+    Args:
+        homeserver_url: such as ``https://matrix.example.org``.
+        user_id: our own, "" before login.
+        access_token: "" before login.
+        device_id: of the session, "" if unknown.
+        store: what the client remembers; in memory where None is given.
+        syncer: what processes /sync answers; a `DefaultSyncer` where None is given.
+        transport: a `requests.Session`, or any object with the one method of `Transport`.
+        proxies: as requests has them; the environment is never read.
+        verify: True, False, or the path of a CA bundle.
+        retry: when failed calls are tried again.
+        limits: times and sizes of calls that have none of their own.
+        app_service_user_id: the user to act as, for application services; sent with every call.
+        clock: for waits and deadlines.
+
+    Raises:
+        UsageError: the URL is not one.
+    """
+
+    prefix = "/_matrix/client/v3"
+
+    def __init__(
+        self,
+        homeserver_url: str,
+        user_id: str = "",
+        access_token: str = "",
+        *,
+        device_id: str = "",
+        store: Storer | None = None,
+        syncer: Syncer | None = None,
+        transport: Transport | Session | None = None,
+        proxies: Mapping[str, str] | None = None,
+        verify: bool | str = True,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        app_service_user_id: str = "",
+        clock: Clock | None = None,
+    ) -> None:
+        self._target = Target(homeserver_url, access_token, app_service_user_id)
+        self._user_id = ""
+        self.device_id = ""
+        self.limits = limits
+        self.clock = clock or SystemClock()
+        if transport is None or isinstance(transport, Session):
+            transport = RequestsTransport(transport, proxies=proxies, verify=verify)
+        self._exchange = Exchange(transport, retry or RetryPolicy(), self.clock)
+        self.store: Storer = store if store is not None else InMemoryStore()
+        self.syncer: Syncer = syncer if syncer is not None else DefaultSyncer()
+        self.set_credentials(user_id, access_token, device_id)
+
+    # ------------------------------------------------------------ who we are
+
+    @property
+    def homeserver_url(self) -> str:
+        """The homeserver's base URL, without a trailing slash."""
+        return self._target.base_url
+
+    @property
+    def user_id(self) -> str:
+        """The user this client acts for, "" before login."""
+        return self._user_id
+
+    @property
+    def access_token(self) -> str:
+        """The access token, "" before login. A secret."""
+        return self._target.access_token
+
+    @property
+    def app_service_user_id(self) -> str:
+        """The user an application service acts as, "" for none."""
+        return self._target.app_service_user_id
+
+    @app_service_user_id.setter
+    def app_service_user_id(self, user_id: str) -> None:
+        self._target = attrs.evolve(self._target, app_service_user_id=user_id)
+
+    def set_credentials(self, user_id: str, access_token: str, device_id: str = "") -> None:
+        """Act as this user from now on.
+
+        Raises:
+            StoreError: the store belongs to somebody else, or cannot be opened.
+        """
+        bind = getattr(self.store, "bind", None)
+        if user_id and bind is not None:
+            bind(user_id, device_id)
+        self._target = attrs.evolve(self._target, access_token=access_token)
+        self._user_id = user_id
+        self.device_id = device_id
+        if isinstance(self.syncer, DefaultSyncer):
+            self.syncer.user_id = user_id or self.syncer.user_id
+            if self.syncer.store is None:
+                self.syncer.store = self.store
+
+    def clear_credentials(self) -> None:
+        """Act as nobody; the store keeps what it has."""
+        self.set_credentials("", "")
+
+    def own_user_id(self) -> str:
+        """Return the user id.
+
+        Raises:
+            UsageError: the client is not logged in.
+        """
+        if not self._user_id:
+            raise UsageError("this call needs a user id: log in, or pass user_id to Client")
+        return self._user_id
+
+    def new_transaction_id(self) -> str:
+        """Return an id no request of this device had before."""
+        return f"gmpy-{uuid.uuid4().hex}"
+
+    # ------------------------------------------------------------ declared requests
+
+    def call(
+        self,
+        endpoint: Endpoint[R],
+        *,
+        cancel: CancelToken | None = None,
+        retry: RetryPolicy | None = None,
+        sink: IO[bytes] | None = None,
+    ) -> R:
+        """Send a declared request and return its parsed answer.
+
+        Args:
+            endpoint: such as ``BanUser(room_id, user_id)``.
+            cancel: lets another thread end the call.
+            retry: instead of the client's own policy.
+            sink: where the body of the answer goes, for downloads.
+
+        Raises:
+            UsageError: nothing was sent.
+            TransportError: no whole answer came.
+            HTTPError: the answer was not 2xx.
+            DecodeError: the answer is not what the specification says.
+        """
+        request = endpoint.to_request(self._target)
+        changes: dict[str, Any] = {}
+        if self.limits is not None and endpoint.limits() == Limits():
+            changes["limits"] = self.limits
+        if cancel is not None:
+            changes["cancel"] = cancel
+        if sink is not None:
+            changes["sink"] = sink
+        if changes:
+            request = attrs.evolve(request, **changes)
+        return endpoint.parse(self._exchange.send(request, retry))
+
+    def on_request(self, hook: RequestHook) -> RequestHook:
+        """Call a function before each request is sent; also as a decorator. It sees no credentials."""
+        self._exchange.request_hooks.append(hook)
+        return hook
+
+    def on_response(self, hook: ResponseHook) -> ResponseHook:
+        """Call a function after each try, with request, answer or error, and seconds; also as a decorator."""
+        self._exchange.response_hooks.append(hook)
+        return hook
+
+    # ------------------------------------------------------------ requests by hand, as in gomatrix
+
+    def build_url(self, *segments: str) -> str:
+        """Return the URL of a path under ``/_matrix/client/v3``, each segment quoted.
+
+        Raises:
+            UsageError: a segment is empty, ``.``, ``..`` or over 255 bytes.
+        """
+        return self.build_url_with_query(segments, {})
+
+    def build_base_url(self, *segments: str) -> str:
+        """Return the URL of a path, prefix included in the segments.
+
+        Raises:
+            UsageError: as `build_url`.
+        """
+        return build_url(self.homeserver_url, "", segments, self._query_of_everything())
+
+    def build_url_with_query(self, segments: Sequence[str], query: Mapping[str, Any]) -> str:
+        """Return the URL of a path under ``/_matrix/client/v3`` with a query.
+
+        Raises:
+            UsageError: as `build_url`.
+        """
+        return build_url(self.homeserver_url, self.prefix, segments, {**self._query_of_everything(), **query})
+
+    def _query_of_everything(self) -> dict[str, str]:
+        return {"user_id": self.app_service_user_id} if self.app_service_user_id else {}
+
+    def make_request(self, method: str, url: str, body: Any = None, response_type: Any = None) -> Any:
+        """Make a JSON request of your own, by the same road as every declared one.
+
+        Args:
+            method: the HTTP verb.
+            url: from `build_url`. The token goes along to the homeserver only, and a body goes nowhere else.
+            body: a dict, a content class, or None for no body.
+            response_type: the class of the answer; None returns plain JSON values.
+
+        Returns:
+            The answer; None where it is empty.
+
+        Raises:
+            UsageError, TransportError, HTTPError, DecodeError: see `call`.
+
+        Source: gomatrix MakeRequest.
+        """
+        is_home = origin(url) == origin(self.homeserver_url)
+        if not is_home and body is not None:
+            raise UsageError("a body is sent to the homeserver only")
+        path = url.split("?", 1)[0].removeprefix(self.homeserver_url)
+        request = HttpRequest(
+            method=method,
+            url=url,
+            route=f"{method} {path}",
+            headers={} if body is None else {"Content-Type": "application/json"},
+            body=None if body is None else dumps(unstructure(body)),
+            access_token=self.access_token if is_home else "",
+            may_retry=method in _REPEATABLE,
+            limits=self.limits or Limits(),
+        )
+        answer = self._exchange.send(request)
+        if not answer.body:
+            return None
+        document = loads(answer.body)
+        return document if response_type is None else structure(document, response_type)
+
+    def close(self) -> None:
+        """Close the connections and the store."""
+        for part in (self._exchange.transport, self.store):
+            close = getattr(part, "close", None)
+            if close is not None:
+                close()
+
+    def __repr__(self) -> str:
+        who = self._user_id or "nobody"
+        return f"<{type(self).__name__} {who} at {self.homeserver_url}>"

@@ -1,0 +1,67 @@
+"""`Client`: the declared API and everything beside it, in one class."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from ..api import ClientServerApi
+from ..errors import UsageError
+from ..rooms import Room
+from .accounts import AccountMethods
+from .discovery import discover_homeserver
+from .media import MediaMethods
+from .sending import SendingMethods
+from .syncing import SyncMethods
+
+__all__ = ["Client"]
+
+
+class Client(AccountMethods, SendingMethods, MediaMethods, SyncMethods, ClientServerApi):
+    """A blocking Matrix client; see `BaseClient` for what it takes.
+
+    ::
+
+        client = Client("https://matrix.example.org")
+        client.login_with_password("alice", "wonderland")
+        client.send_text("!room:example.org", "Down the rabbit hole")
+    """
+
+    def __init__(self, homeserver_url: str, user_id: str = "", access_token: str = "", **options: Any) -> None:
+        self._run_lock = threading.Lock()
+        super().__init__(homeserver_url, user_id, access_token, **options)
+
+    @classmethod
+    def discover(cls, user_id_or_server: str, **options: Any) -> Client:
+        """Return a client for the homeserver of a user or domain, found by ``.well-known``.
+
+        Args:
+            user_id_or_server: ``@user:example.org`` or ``example.org``.
+            options: as for `Client`.
+
+        Raises:
+            UsageError: no server is named.
+            DiscoveryError: none could be found; its `action` says what the specification advises.
+        """
+        wanted = {
+            key: options[key] for key in ("transport", "proxies", "verify", "retry", "limits") if key in options
+        }
+        return cls(discover_homeserver(user_id_or_server, **wanted), **options)
+
+    def load_room(self, room_id: str) -> Room:
+        """Return what the store knows of a room.
+
+        Raises:
+            UsageError: the store does not know it; sync first.
+        """
+        room = self.store.load_room(room_id)
+        if room is None:
+            raise UsageError(f"the store does not know {room_id}: join it and sync")
+        return room
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_sync()
+        self.close()

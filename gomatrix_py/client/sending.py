@@ -1,0 +1,97 @@
+"""Sending messages, and entering rooms, with gomatrix's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..api.base import carries_out
+from ..api.directory import QueryPublicRooms, RespPublicRooms
+from ..api.room_events import GetStateEvent, RespSendEvent, RoomEventsApi
+from ..api.room_membership import JoinRoom, RespJoinRoom
+from ..codec import structure, unstructure
+from ..errors import UsageError
+from ..events import HTMLMessage, ImageMessage, TextMessage, VideoMessage
+from .base import BaseClient
+
+__all__ = ["SendingMethods"]
+
+
+class SendingMethods(BaseClient, RoomEventsApi):
+    """Text, images and videos; each blocks until the server has the event, and returns its id."""
+
+    def send_text(self, room_id: str, text: str) -> RespSendEvent:
+        """Send plain text (``m.text``)."""
+        return self._send_message(room_id, TextMessage(text))
+
+    def send_formatted_text(self, room_id: str, text: str, formatted_text: str) -> RespSendEvent:
+        """Send text with its HTML form, which is sent as it is: it is not sanitised."""
+        return self._send_message(room_id, HTMLMessage(text, formatted_text))
+
+    def send_notice(self, room_id: str, text: str) -> RespSendEvent:
+        """Send text as a bot should (``m.notice``): other bots do not answer it."""
+        return self._send_message(room_id, TextMessage(text, "m.notice"))
+
+    def send_image(self, room_id: str, body: str, url: str) -> RespSendEvent:
+        """Send an image that was uploaded before; `body` describes it."""
+        return self._send_message(room_id, ImageMessage(body, url))
+
+    def send_video(self, room_id: str, body: str, url: str) -> RespSendEvent:
+        """Send a video that was uploaded before; `body` describes it."""
+        return self._send_message(room_id, VideoMessage(body, url))
+
+    def _send_message(self, room_id: str, content: Any) -> RespSendEvent:
+        return self.send_message_event(room_id, "m.room.message", content)
+
+    # ------------------------------------------------------------ rooms
+
+    @carries_out(JoinRoom)
+    def join_room(
+        self, room_id_or_alias: str, server_name: str | list[str] = "", content: Any = None
+    ) -> RespJoinRoom:
+        """Join a room.
+
+        Args:
+            room_id_or_alias: which room.
+            server_name: a server, or servers, that can help to join; for ids the server does not know.
+            content: further members of the request, such as ``{"reason": "…"}``.
+
+        Spec: POST /join/{roomIdOrAlias}; gomatrix JoinRoom.
+        """
+        if isinstance(server_name, str):
+            server_name = [server_name] if server_name else []
+        further = unstructure(content)
+        if further is not None and not isinstance(further, dict):
+            raise UsageError("the content of a join is a JSON object")
+        # `server_name` is the older name of `via`; servers before 1.12 know no other
+        return self.call(
+            JoinRoom(
+                room_id_or_alias,
+                via=server_name or None,
+                server_name=server_name or None,
+                extra_content=further,
+            )
+        )
+
+    def state_event(self, room_id: str, event_type: str, state_key: str = "", response_type: Any = None) -> Any:
+        """Read the content of a piece of state.
+
+        Args:
+            room_id: of the room.
+            event_type: such as ``m.room.name``.
+            state_key: "" for most types.
+            response_type: the class of the content; None returns a dict.
+
+        Raises:
+            NotFound: the room has no such state.
+
+        Spec: GET /rooms/{roomId}/state/{eventType}/{stateKey}; gomatrix StateEvent.
+        """
+        content = self.call(GetStateEvent(room_id, event_type, state_key))
+        return content if response_type is None else structure(content, response_type)
+
+    def public_rooms_filtered(
+        self, limit: int | None = None, since: str | None = None, server: str | None = None, filter: str = ""
+    ) -> RespPublicRooms:
+        """Search a server's room directory for a text. Spec: POST /publicRooms."""
+        wanted = {"generic_search_term": filter} if filter else None
+        return self.call(QueryPublicRooms(limit, since, server, wanted))

@@ -1,0 +1,19 @@
+"""Contents that gomatrix names besides messages. The other event types follow here."""
+
+from __future__ import annotations
+
+from ..codec import Document, field
+
+__all__ = ["TagContent", "TagProperties"]
+
+
+class TagProperties(Document):
+    """What a room tag carries: `order` in [0, 1] sorts rooms under the tag. Spec: module "Room tagging"."""
+
+    order: float | None = None
+
+
+class TagContent(Document):
+    """Content of ``m.tag``: the tags of a room, by name. Spec: module "Room tagging"."""
+
+    tags: dict[str, TagProperties] = field(factory=dict)

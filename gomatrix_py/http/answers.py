@@ -1,0 +1,114 @@
+"""From the bytes of an answer to a value or its error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..codec import dumps, loads
+from ..errors import (
+    Conflict,
+    DecodeError,
+    Forbidden,
+    HTTPError,
+    InvalidParam,
+    LimitExceeded,
+    MissingToken,
+    NotFound,
+    RespError,
+    ServerError,
+    TooLarge,
+    UnknownToken,
+    Unrecognized,
+    UserDeactivated,
+    UserInteractive,
+    UserLocked,
+)
+from .messages import HttpResponse
+from .retry import retry_after_s
+
+__all__ = ["error_from", "json_object"]
+
+# The error code decides; where it is unknown or absent, the status does.
+_BY_ERRCODE: dict[str, type[HTTPError]] = {
+    "M_UNKNOWN_TOKEN": UnknownToken,
+    "M_MISSING_TOKEN": MissingToken,
+    "M_FORBIDDEN": Forbidden,
+    "M_NOT_FOUND": NotFound,
+    "M_UNRECOGNIZED": Unrecognized,
+    "M_LIMIT_EXCEEDED": LimitExceeded,
+    "M_TOO_LARGE": TooLarge,
+    "M_INVALID_PARAM": InvalidParam,
+    "M_USER_LOCKED": UserLocked,
+    "M_USER_DEACTIVATED": UserDeactivated,
+    "M_USER_IN_USE": Conflict,
+    "M_ROOM_IN_USE": Conflict,
+}
+_BY_STATUS: dict[int, type[HTTPError]] = {
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    429: LimitExceeded,
+}
+
+
+def error_from(response: HttpResponse, tried: str) -> HTTPError:
+    """Return the error that stands for an answer that is not 2xx.
+
+    Args:
+        response: the answer.
+        tried: what was asked, for the message (verb and path, no query).
+
+    Source: specification, client-server API, "Standard error response" and "User-interactive API".
+    """
+    document = _error_document(response.body)
+    wrapped = _wrapped(document)
+    kind = _BY_ERRCODE.get(wrapped.errcode) if wrapped else None
+    if response.status == 401 and isinstance(document.get("flows"), list):
+        kind = UserInteractive
+    if kind is None:
+        kind = _BY_STATUS.get(response.status, ServerError if response.status >= 500 else HTTPError)
+    error = kind(f"{tried} failed", code=response.status, contents=response.body, wrapped_error=wrapped)
+    if isinstance(error, LimitExceeded):
+        error.retry_after_s = retry_after_s(response.headers, document.get("retry_after_ms"))
+    if isinstance(error, UserInteractive):
+        _read_stages(error, document)
+    return error
+
+
+def _error_document(body: bytes) -> dict[str, Any]:
+    try:
+        document = loads(body)
+    except DecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _wrapped(document: dict[str, Any]) -> RespError | None:
+    errcode = document.get("errcode")
+    if not isinstance(errcode, str) or not errcode:
+        return None
+    text = document.get("error")
+    extra = {key: value for key, value in document.items() if key not in ("errcode", "error")}
+    return RespError(errcode, text if isinstance(text, str) else "", extra)
+
+
+def _read_stages(error: UserInteractive, document: dict[str, Any]) -> None:
+    flows = [flow.get("stages") for flow in document["flows"] if isinstance(flow, dict)]
+    error.flows = [[str(stage) for stage in stages] for stages in flows if isinstance(stages, list)]
+    session, params, completed = (document.get(key) for key in ("session", "params", "completed"))
+    error.session = session if isinstance(session, str) else ""
+    error.params = params if isinstance(params, dict) else {}
+    error.completed = [str(stage) for stage in completed] if isinstance(completed, list) else []
+
+
+def json_object(response: HttpResponse) -> dict[str, Any]:
+    """Return the JSON object that a 2xx answer holds.
+
+    Raises:
+        DecodeError: not a JSON object.
+    """
+    document = loads(response.body or b"{}")
+    if not isinstance(document, dict):
+        raise DecodeError(f"expected a JSON object, got {dumps(document)[:40]!r}")
+    return document

@@ -1,0 +1,121 @@
+"""The state of a room: events by type and state key, read from wherever they are when first asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from ..events import Event
+
+__all__ = ["RoomState", "StateSource"]
+
+StateByKey = dict[str, "Event | bytes"]
+
+
+class StateSource(Protocol):
+    """Where a room's state can be read that is not in memory yet."""
+
+    def state_event(self, room_id: str, event_type: str, state_key: str) -> bytes | None:
+        """Return one piece of state as JSON, or None."""
+
+    def state_of_type(self, room_id: str, event_type: str) -> dict[str, bytes]:
+        """Return all state of one type as JSON, by state key."""
+
+    def state_types(self, room_id: str) -> list[str]:
+        """Return the types of state there are."""
+
+
+class RoomState(Mapping[str, Mapping[str, Event]]):
+    """State events, as ``state[type][state_key]``; views are snapshots.
+
+    What comes from a source is read one type at a time, and an `Event` is made of its bytes when
+    somebody looks at it.
+
+    Args:
+        room_id: of the room.
+        source: where the rest is; None where all there is has been put in.
+    """
+
+    __slots__ = ("_entries", "_lock", "_room_id", "_source", "_whole_types")
+
+    def __init__(self, room_id: str, source: StateSource | None = None) -> None:
+        self._room_id = room_id
+        self._source = source
+        self._entries: dict[str, StateByKey] = {}
+        self._whole_types: set[str] = set()
+        self._lock = threading.RLock()
+
+    def put(self, event_type: str, state_key: str, event: Event | bytes) -> None:
+        """Set one piece of state."""
+        self.put_all(((event_type, state_key, event),))
+
+    def put_all(self, pieces: Iterable[tuple[str, str, Event | bytes]]) -> None:
+        """Set pieces of state, each as (type, state key, event or its JSON), the last one winning."""
+        with self._lock:
+            entries = self._entries
+            for event_type, state_key, event in pieces:
+                by_key = entries.get(event_type)
+                if by_key is None:
+                    by_key = entries[event_type] = {}
+                by_key[state_key] = event
+
+    def forget(self) -> None:
+        """Drop what is in memory; it is read from the source again."""
+        with self._lock:
+            self._entries = {}
+            self._whole_types = set()
+
+    def event(self, event_type: str, state_key: str) -> Event | None:
+        """Return one piece of state, or None."""
+        by_key = self._entries.get(event_type)
+        found = by_key.get(state_key) if by_key is not None else None
+        if found is None:
+            if self._source is None or event_type in self._whole_types:
+                return None
+            found = self._source.state_event(self._room_id, event_type, state_key)
+            if found is None:
+                return None
+            with self._lock:
+                found = self._entries.setdefault(event_type, {}).setdefault(state_key, found)
+        return self._as_event(event_type, state_key, found)
+
+    def of_type(self, event_type: str) -> dict[str, Event]:
+        """Return all state of one type, by state key."""
+        self._read_type(event_type)
+        with self._lock:
+            entries = list(self._entries.get(event_type, {}).items())
+        return {key: self._as_event(event_type, key, found) for key, found in entries}
+
+    def _read_type(self, event_type: str) -> None:
+        if self._source is None or event_type in self._whole_types:
+            return
+        with self._lock:
+            stored: StateByKey = dict(self._source.state_of_type(self._room_id, event_type))
+            stored.update(self._entries.get(event_type, {}))
+            if stored:
+                self._entries[event_type] = stored
+            self._whole_types.add(event_type)
+
+    def _as_event(self, event_type: str, state_key: str, found: Event | bytes) -> Event:
+        if isinstance(found, Event):
+            return found
+        event = Event.from_json(found, self._room_id)
+        with self._lock:
+            if self._entries[event_type].get(state_key) is found:
+                self._entries[event_type][state_key] = event
+        return event
+
+    def __getitem__(self, event_type: str) -> dict[str, Event]:
+        found = self.of_type(event_type)
+        if not found:
+            raise KeyError(event_type)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        types = dict.fromkeys(self._source.state_types(self._room_id) if self._source else ())
+        types.update(dict.fromkeys(list(self._entries)))
+        return iter(types)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))

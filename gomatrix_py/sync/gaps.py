@@ -1,0 +1,61 @@
+"""Fetching what a limited timeline left out. No I/O of its own: pages come from a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import attrs
+
+from ..api.room_history import RespMessages
+from ..events import Event, EventSource
+from ..store.records import Gap, InboxRow
+
+__all__ = ["GapPages", "fetch_gap"]
+
+PAGE = 100
+
+Pages = Callable[[str, str, str, int], RespMessages]
+"""Takes room id, from token, to token and limit; returns one page, going back in time."""
+
+
+class GapPages(NamedTuple):
+    """What was fetched of a gap: its events in order of time, and what is left of it."""
+
+    rows: list[InboxRow]
+    rest: Gap | None
+
+
+def fetch_gap(gap: Gap, pages: Pages, is_known: Callable[[str, str], bool], limit: int | None) -> GapPages:
+    """Page back from the end of a gap to its beginning.
+
+    Args:
+        gap: what is missing.
+        pages: fetches one page.
+        is_known: tells whether an event of a room came before; paging stops there.
+        limit: fetch no more than about this many events; None for all.
+
+    Returns:
+        The events, oldest first, and the part of the gap before them that was not fetched.
+    """
+    newest_first: list[Event] = []
+    token = gap.prev_batch
+    seen_tokens = {token}
+    while limit is None or len(newest_first) < limit:
+        wanted = PAGE if limit is None else min(PAGE, limit - len(newest_first))
+        page = pages(gap.room_id, token, gap.since, wanted)
+        for event in page.chunk:
+            if event.event_id and is_known(gap.room_id, event.event_id):
+                return GapPages(_rows(gap, newest_first), None)
+            newest_first.append(event)
+        if not page.end or page.end in seen_tokens:  # a server that repeats its token has no more to say
+            return GapPages(_rows(gap, newest_first), None)
+        token = page.end
+        seen_tokens.add(token)
+    return GapPages(_rows(gap, newest_first), attrs.evolve(gap, prev_batch=token, id=0))
+
+
+def _rows(gap: Gap, newest_first: list[Event]) -> list[InboxRow]:
+    return [
+        InboxRow(gap.room_id, event.event_id, EventSource.TIMELINE, event.json) for event in reversed(newest_first)
+    ]
