@@ -39,6 +39,7 @@ setup(
             "pytest-xdist>=3.6",
             "responses>=0.25",
             "ruff>=0.6",
+            "setuptools>=68",
             "types-requests",
             "docutils>=0.21",
         ],

@@ -19,7 +19,7 @@ class CancelToken:
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._actions: list[Callable[[], None]] = []
 
     @property
@@ -34,16 +34,16 @@ class CancelToken:
                 return
             self._event.set()
             actions, self._actions = self._actions, []
-        for action in actions:
-            action()
+            for action in actions:  # under the lock: none may run once its block is left
+                action()
 
     def wait(self, seconds: float) -> bool:
         """Block for up to `seconds`; return True at once when cancelled."""
-        return self._event.wait(max(0.0, seconds))
+        return self._event.wait(min(max(0.0, seconds), threading.TIMEOUT_MAX))
 
     @contextmanager
     def on_cancel(self, action: Callable[[], None]) -> Iterator[None]:
-        """Run `action` if the switch is thrown while the block runs (at once if it was before)."""
+        """Run `action`, which must not block, if the switch is thrown while the block runs (or was before)."""
         with self._lock:
             run_now = self._event.is_set()
             if not run_now:

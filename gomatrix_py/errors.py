@@ -81,7 +81,16 @@ __all__ = [
 
 
 class MatrixError(Exception):
-    """The root of every error this package raises."""
+    """The root of every error this package raises; each can be copied and pickled."""
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[MatrixError], args: tuple[Any, ...], attributes: dict[str, Any]) -> MatrixError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class UsageError(MatrixError, ValueError):
@@ -198,16 +207,6 @@ class HTTPError(MatrixError):
     def __str__(self) -> str:
         said = str(self.wrapped_error) if self.wrapped_error else "the answer is not a Matrix error"
         return f"{self.message}: HTTP {self.code}, {said}"
-
-    def __reduce__(self) -> Any:
-        return _rebuild, (type(self), {**self.__dict__})
-
-
-def _rebuild(kind: type[HTTPError], attributes: dict[str, Any]) -> HTTPError:
-    error = kind.__new__(kind)
-    error.__dict__.update(attributes)
-    error.args = (str(error),)
-    return error
 
 
 class UnknownToken(HTTPError):

@@ -16,6 +16,11 @@ class Api(Caller):
     """Base of every chapter's methods: what they may ask of the client they become part of."""
 
     @property
+    def homeserver_url(self) -> str:
+        """The homeserver's base URL, without a trailing slash."""
+        raise NotImplementedError
+
+    @property
     def user_id(self) -> str:
         """The user this client acts for."""
         raise NotImplementedError

@@ -1,14 +1,77 @@
-"""The public room directory. Spec: "Published room directory"."""
+"""Aliases, and the public room directory. Spec: "Room aliases", "Published room directory"."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..codec import Document, field
-from ..http.endpoint import Call, Endpoint, Response, query
+from ..http.endpoint import Call, Empty, Endpoint, Response, query
 from .base import Api
 
-__all__ = ["DirectoryApi", "PublicRoom", "PublicRooms", "QueryPublicRooms", "RespPublicRooms"]
+__all__ = [
+    "CreateRoomAlias",
+    "DeleteRoomAlias",
+    "DirectoryApi",
+    "GetRoomAliases",
+    "GetRoomVisibility",
+    "PublicRoom",
+    "PublicRooms",
+    "QueryPublicRooms",
+    "ResolveRoomAlias",
+    "RespPublicRooms",
+    "RespResolveRoomAlias",
+    "RespRoomAliases",
+    "RespRoomVisibility",
+    "SetRoomVisibility",
+]
+
+
+# ------------------------------------------------------------------ aliases
+
+
+class CreateRoomAlias(Endpoint[Empty]):
+    """Give a room another alias on this server. Spec: PUT /directory/room/{roomAlias}."""
+
+    METHOD, PATH = "PUT", "/_matrix/client/v3/directory/room/{room_alias}"
+    room_alias: str
+    room_id: str
+
+
+class RespResolveRoomAlias(Response):
+    """The room an alias stands for, and servers that know it."""
+
+    room_id: str = ""
+    servers: list[str] = field(factory=list)
+
+
+class ResolveRoomAlias(Endpoint[RespResolveRoomAlias]):
+    """Ask which room an alias stands for. Spec: GET /directory/room/{roomAlias}."""
+
+    METHOD, PATH, NEEDS_AUTH = "GET", "/_matrix/client/v3/directory/room/{room_alias}", False
+    room_alias: str
+
+
+class DeleteRoomAlias(Endpoint[Empty]):
+    """Take an alias of this server away. Spec: DELETE /directory/room/{roomAlias}."""
+
+    METHOD, PATH = "DELETE", "/_matrix/client/v3/directory/room/{room_alias}"
+    room_alias: str
+
+
+class RespRoomAliases(Response):
+    """Aliases of a room."""
+
+    aliases: list[str]
+
+
+class GetRoomAliases(Endpoint[RespRoomAliases]):
+    """List the aliases that this server has for a room. Spec: GET /rooms/{roomId}/aliases."""
+
+    METHOD, PATH, RATE_LIMITED = "GET", "/_matrix/client/v3/rooms/{room_id}/aliases", True
+    room_id: str
+
+
+# ------------------------------------------------------------------ the directory
 
 
 class PublicRoom(Document):
@@ -57,8 +120,35 @@ class QueryPublicRooms(Endpoint[RespPublicRooms]):
     third_party_instance_id: str | None = field(default=None, kw_only=True)
 
 
-class DirectoryApi(Api):
-    """The room directory; `public_rooms_filtered` with gomatrix's arguments stands in the client."""
+class RespRoomVisibility(Response):
+    """Whether the directory lists a room: "public" or "private"."""
 
+    visibility: str = ""
+
+
+class GetRoomVisibility(Endpoint[RespRoomVisibility]):
+    """Ask whether the directory lists a room. Spec: GET /directory/list/room/{roomId}."""
+
+    METHOD, PATH, NEEDS_AUTH = "GET", "/_matrix/client/v3/directory/list/room/{room_id}", False
+    room_id: str
+
+
+class SetRoomVisibility(Endpoint[Empty]):
+    """List a room in the directory ("public") or not ("private"). Spec: PUT /directory/list/room/{roomId}."""
+
+    METHOD, PATH = "PUT", "/_matrix/client/v3/directory/list/room/{room_id}"
+    room_id: str
+    visibility: str | None = None
+
+
+class DirectoryApi(Api):
+    """Aliases and the room directory; `public_rooms_filtered` with gomatrix's arguments stands in the client."""
+
+    create_room_alias = Call(CreateRoomAlias)
+    resolve_room_alias = Call(ResolveRoomAlias)
+    delete_room_alias = Call(DeleteRoomAlias)
+    get_room_aliases = Call(GetRoomAliases)
+    get_room_visibility = Call(GetRoomVisibility)
+    set_room_visibility = Call(SetRoomVisibility)
     public_rooms = Call(PublicRooms)
     query_public_rooms = Call(QueryPublicRooms)

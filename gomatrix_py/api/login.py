@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..codec import Document, field, secret
 from ..http.endpoint import Call, Empty, Endpoint, Response
 from .base import Api
 from .server import DiscoveryInformation
 
 __all__ = [
+    "GenerateLoginToken",
     "GetLoginFlows",
     "Identifier",
     "Login",
@@ -19,6 +22,7 @@ __all__ = [
     "PhoneIdentifier",
     "RefreshToken",
     "RespLogin",
+    "RespLoginToken",
     "RespRefresh",
     "ThirdpartyIdentifier",
     "UserIdentifier",
@@ -109,6 +113,23 @@ class GetLoginFlows(Endpoint[LoginFlows]):
     METHOD, PATH, NEEDS_AUTH, RATE_LIMITED = "GET", "/_matrix/client/v3/login", False, True
 
 
+class RespLoginToken(Response):
+    """A token for ``m.login.token`` that works once; `expires_in_ms` is milliseconds."""
+
+    expires_in_ms: int
+    login_token: str = secret()
+
+
+class GenerateLoginToken(Endpoint[RespLoginToken]):
+    """Make a token with which another device can log in; the server may ask for stages first.
+
+    `auth` is what completes the stages. Spec: POST /login/get_token.
+    """
+
+    METHOD, PATH, RATE_LIMITED, ADDED = "POST", "/_matrix/client/v1/login/get_token", True, "1.7"
+    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+
+
 class Logout(Endpoint[Empty]):
     """End this session: its token and device are gone. Spec: POST /logout.
 
@@ -166,6 +187,7 @@ class LoginApi(Api):
 
     login = Call(Login)
     get_login_flows = Call(GetLoginFlows)
+    generate_login_token = Call(GenerateLoginToken)
     logout = Call(Logout)
     logout_all = Call(LogoutAll)
     refresh = Call(RefreshToken)

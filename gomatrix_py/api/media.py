@@ -9,23 +9,31 @@ from typing import Any, ClassVar
 import attrs
 
 from ..codec import field
-from ..http.endpoint import Call, Endpoint, Response, body, header, query
+from ..http.endpoint import Call, Empty, Endpoint, Response, body, header, query
 from ..http.messages import HttpResponse, Limits, Redirects, Upload
+from ..ids import parse_mxc
 from .base import Api, carries_out
 
 __all__ = [
+    "CreateMXC",
     "Download",
     "GetMedia",
     "GetMediaConfig",
     "GetMediaConfigLegacy",
     "GetMediaLegacy",
     "GetMediaNamed",
+    "GetMediaNamedLegacy",
     "GetThumbnail",
     "GetThumbnailLegacy",
+    "GetURLPreview",
+    "GetURLPreviewLegacy",
     "MediaApi",
     "MediaConfig",
+    "RespCreateMXC",
     "RespMediaUpload",
+    "URLPreview",
     "UploadContent",
+    "UploadToMXC",
 ]
 
 _MEDIA_LIMITS = Limits(connect_s=10, read_s=120, total_s=6 * 3600, max_bytes=64 * 1024**3)
@@ -42,6 +50,31 @@ class UploadContent(Endpoint[RespMediaUpload]):
     """Upload bytes or an open file. Spec: POST /_matrix/media/v3/upload."""
 
     METHOD, PATH, RATE_LIMITED, LIMITS = "POST", "/_matrix/media/v3/upload", True, _MEDIA_LIMITS
+    content: bytes | Upload = body()
+    content_type: str = header(default="application/octet-stream", name="Content-Type")
+    filename: str | None = query(default=None)
+
+
+class RespCreateMXC(Response):
+    """An address to upload to later, until `unused_expires_at` (milliseconds since the epoch)."""
+
+    content_uri: str
+    unused_expires_at: int | None = None
+
+
+class CreateMXC(Endpoint[RespCreateMXC]):
+    """Reserve an ``mxc://`` address before there is anything to upload. Spec: POST /_matrix/media/v1/create."""
+
+    METHOD, PATH, RATE_LIMITED, ADDED = "POST", "/_matrix/media/v1/create", True, "1.7"
+
+
+class UploadToMXC(Endpoint[Empty]):
+    """Upload to a reserved address. Spec: PUT /_matrix/media/v3/upload/{serverName}/{mediaId}."""
+
+    METHOD, PATH = "PUT", "/_matrix/media/v3/upload/{server_name}/{media_id}"
+    RATE_LIMITED, ADDED, LIMITS = True, "1.7", _MEDIA_LIMITS
+    server_name: str
+    media_id: str
     content: bytes | Upload = body()
     content_type: str = header(default="application/octet-stream", name="Content-Type")
     filename: str | None = query(default=None)
@@ -140,6 +173,22 @@ class GetMediaLegacy(_MediaEndpoint):
     allow_redirect: bool | None = None
 
 
+class GetMediaNamedLegacy(_MediaEndpoint):
+    """Download under another name from a server that lacks authenticated media; use `GetMediaNamed` elsewhere.
+
+    Spec: GET /_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}.
+    """
+
+    METHOD, PATH = "GET", "/_matrix/media/v3/download/{server_name}/{media_id}/{file_name}"
+    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "GetMediaNamed"
+    server_name: str
+    media_id: str
+    file_name: str
+    timeout_ms: int | None = None
+    allow_remote: bool | None = None
+    allow_redirect: bool | None = None
+
+
 class GetThumbnail(_MediaEndpoint):
     """Download a thumbnail. Spec: GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}."""
 
@@ -170,16 +219,57 @@ class GetThumbnailLegacy(_MediaEndpoint):
     allow_redirect: bool | None = None
 
 
+class URLPreview(Response):
+    """What a web page tells of itself (Open Graph); `image` is an ``mxc://`` address, sizes are bytes and pixels."""
+
+    title: str | None = field(default=None, name="og:title")
+    description: str | None = field(default=None, name="og:description")
+    url: str | None = field(default=None, name="og:url")
+    type: str | None = field(default=None, name="og:type")
+    site_name: str | None = field(default=None, name="og:site_name")
+    image: str | None = field(default=None, name="og:image")
+    image_type: str | None = field(default=None, name="og:image:type")
+    image_width: int | None = field(default=None, name="og:image:width")
+    image_height: int | None = field(default=None, name="og:image:height")
+    image_size: int | None = field(default=None, name="matrix:image:size")
+
+
+class GetURLPreview(Endpoint[URLPreview]):
+    """Let the homeserver read a web page; it learns the address. Spec: GET /_matrix/client/v1/media/preview_url.
+
+    `ts`, in milliseconds since the epoch, is when the page was of interest.
+    """
+
+    METHOD, PATH, RATE_LIMITED, ADDED = "GET", "/_matrix/client/v1/media/preview_url", True, "1.11"
+    url: str
+    ts: int | None = None
+
+
+class GetURLPreviewLegacy(Endpoint[URLPreview]):
+    """Ask a server that lacks authenticated media; use `GetURLPreview` elsewhere.
+
+    Spec: GET /_matrix/media/v3/preview_url.
+    """
+
+    METHOD, PATH, RATE_LIMITED, DEPRECATED = "GET", "/_matrix/media/v3/preview_url", True, "GetURLPreview"
+    url: str
+    ts: int | None = None
+
+
 class MediaApi(Api):
     """The content repository as declared; streaming and fall-backs stand in the client."""
 
     get_media = Call(GetMedia)
     get_media_named = Call(GetMediaNamed)
     get_media_legacy = Call(GetMediaLegacy)
+    get_media_named_legacy = Call(GetMediaNamedLegacy)
     get_thumbnail = Call(GetThumbnail)
     get_thumbnail_legacy = Call(GetThumbnailLegacy)
     get_media_config = Call(GetMediaConfig)
     get_media_config_legacy = Call(GetMediaConfigLegacy)
+    get_url_preview = Call(GetURLPreview)
+    get_url_preview_legacy = Call(GetURLPreviewLegacy)
+    create_mxc = Call(CreateMXC)
 
     @carries_out(UploadContent)
     def upload_content(
@@ -190,3 +280,21 @@ class MediaApi(Api):
     ) -> RespMediaUpload:
         """Upload bytes or an open file. Spec: POST /_matrix/media/v3/upload."""
         return self.call(UploadContent(content, content_type, filename))
+
+    @carries_out(UploadToMXC)
+    def upload_to_mxc(
+        self,
+        uri: str,
+        content: bytes | Upload,
+        content_type: str = "application/octet-stream",
+        filename: str | None = None,
+    ) -> None:
+        """Upload to an address that `create_mxc` reserved; it takes one upload.
+
+        Raises:
+            UsageError: the address is not one.
+            Conflict: something was uploaded there already, perhaps by a try whose answer was lost.
+
+        Spec: PUT /_matrix/media/v3/upload/{serverName}/{mediaId}.
+        """
+        self.call(UploadToMXC(*parse_mxc(uri), content, content_type, filename))

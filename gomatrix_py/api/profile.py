@@ -9,6 +9,7 @@ from ..http.endpoint import Call, Empty, Endpoint, Response, body
 from .base import Api, carries_out
 
 __all__ = [
+    "DeleteProfileField",
     "GetPresence",
     "GetProfile",
     "GetProfileField",
@@ -53,6 +54,15 @@ class SetProfileField(Endpoint[Empty]):
     content: dict[str, Any] = body()
 
 
+class DeleteProfileField(Endpoint[Empty]):
+    """Drop one field of a profile. Spec: DELETE /profile/{userId}/{keyName}."""
+
+    METHOD, PATH, ADDED = "DELETE", "/_matrix/client/v3/profile/{user_id}/{key_name}", "1.16"
+    RATE_LIMITED = True
+    user_id: str
+    key_name: str
+
+
 class RespUserDisplayName(Response):
     """A display name, None where the user has none."""
 
@@ -95,6 +105,11 @@ class ProfileApi(Api):
     def set_profile_field(self, key_name: str, value: Any) -> None:
         """Set one field of our own profile. Spec: PUT /profile/{userId}/{keyName}."""
         self.call(SetProfileField(self.own_user_id(), key_name, {key_name: value}))
+
+    @carries_out(DeleteProfileField)
+    def delete_profile_field(self, key_name: str) -> None:
+        """Drop one field of our own profile. Spec: DELETE /profile/{userId}/{keyName}."""
+        self.call(DeleteProfileField(self.own_user_id(), key_name))
 
     @carries_out(SetPresence)
     def set_status(self, presence: str, status_msg: str | None = None) -> None:

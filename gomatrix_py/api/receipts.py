@@ -1,4 +1,4 @@
-"""Receipts, typing and calls' servers. Spec: "Receipts", "Typing notifications", "Voice over IP"."""
+"""Receipts, typing and calls' servers. Spec: "Receipts", "Read markers", "Typing notifications", "Voice over IP"."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..codec import field, secret
 from ..http.endpoint import Call, Empty, Endpoint, Response
 from .base import Api, carries_out
 
-__all__ = ["GetTurnServer", "ReceiptsApi", "RespTurnServer", "SendReceipt", "UserTyping"]
+__all__ = ["GetTurnServer", "ReceiptsApi", "RespTurnServer", "SendReceipt", "SetReadMarkers", "UserTyping"]
 
 
 class SendReceipt(Endpoint[Empty]):
@@ -19,6 +19,17 @@ class SendReceipt(Endpoint[Empty]):
     receipt_type: str
     event_id: str
     thread_id: str | None = None
+
+
+class SetReadMarkers(Endpoint[Empty]):
+    """Say how far all was read (`fully_read`), and send receipts. Spec: POST /rooms/{roomId}/read_markers."""
+
+    METHOD, PATH, RATE_LIMITED = "POST", "/_matrix/client/v3/rooms/{room_id}/read_markers", True
+    IS_REPEATABLE = True
+    room_id: str
+    fully_read: str | None = field(default=None, name="m.fully_read")
+    read: str | None = field(default=None, name="m.read")
+    read_private: str | None = field(default=None, name="m.read.private", kw_only=True)
 
 
 class UserTyping(Endpoint[Empty]):
@@ -50,6 +61,7 @@ class ReceiptsApi(Api):
     """Receipts, typing and calls' servers."""
 
     send_receipt = Call(SendReceipt)
+    set_read_markers = Call(SetReadMarkers)
     turn_server = Call(GetTurnServer)
 
     @carries_out(UserTyping)

@@ -9,7 +9,16 @@ from ..errors import DecodeError, HTTPError
 from ..http.endpoint import Call, Endpoint, Response, query
 from .base import Api
 
-__all__ = ["Register", "RegistrationApi", "RespRegister", "RespUserInteractive"]
+__all__ = [
+    "GetRegistrationTokenValidity",
+    "Register",
+    "RegisterAvailable",
+    "RegistrationApi",
+    "RespRegister",
+    "RespRegisterAvailable",
+    "RespRegistrationTokenValidity",
+    "RespUserInteractive",
+]
 
 
 class RespRegister(Response):
@@ -73,7 +82,40 @@ class Register(Endpoint[RespRegister]):
     kind: str | None = query(default=None, kw_only=True)
 
 
+class RespRegisterAvailable(Response):
+    """Whether a name is free; where it is not, most servers answer with an error that says why."""
+
+    available: bool = False
+
+
+class RegisterAvailable(Endpoint[RespRegisterAvailable]):
+    """Ask whether a localpart is free and allowed. Spec: GET /register/available."""
+
+    METHOD, PATH, NEEDS_AUTH = "GET", "/_matrix/client/v3/register/available", False
+    RATE_LIMITED = True
+    username: str
+
+
+class RespRegistrationTokenValidity(Response):
+    """Whether a registration token is good."""
+
+    valid: bool
+
+
+class GetRegistrationTokenValidity(Endpoint[RespRegistrationTokenValidity]):
+    """Ask whether a registration token is good.
+
+    Spec: GET /register/m.login.registration_token/validity.
+    """
+
+    METHOD, PATH = "GET", "/_matrix/client/v1/register/m.login.registration_token/validity"
+    NEEDS_AUTH, RATE_LIMITED, ADDED = False, True, "1.2"
+    token: str = secret()
+
+
 class RegistrationApi(Api):
     """Making accounts; the helpers `register_dummy` and `register_guest` stand in the client."""
 
     register = Call(Register)
+    register_available = Call(RegisterAvailable)
+    get_registration_token_validity = Call(GetRegistrationTokenValidity)

@@ -1,4 +1,7 @@
-"""Paging through a room, around an event, and along relations. Spec: "Getting events for a room"."""
+"""Paging through a room, around an event, and along relations and threads.
+
+Spec: "Getting events for a room", "Relationships", "Threading".
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,13 @@ __all__ = [
     "GetRelations",
     "GetRelationsByType",
     "GetRelationsByTypeAndEventType",
+    "GetThreads",
     "HistoryApi",
     "RespMessages",
     "RespRelations",
+    "RespThreads",
+    "RespTimestampToEvent",
+    "TimestampToEvent",
 ]
 
 
@@ -120,11 +127,50 @@ class GetRelationsByTypeAndEventType(Endpoint[RespRelations]):
     recurse: bool | None = query(default=None, kw_only=True)
 
 
+class RespThreads(Response):
+    """One page of the events that threads began with, the one with the newest reply first."""
+
+    chunk: list[Event]
+    next_batch: str | None = None
+
+
+class GetThreads(Endpoint[RespThreads]):
+    """List the threads of a room: `include` is "all" or "participated". Spec: GET /rooms/{roomId}/threads."""
+
+    METHOD, PATH, RATE_LIMITED, ADDED = "GET", "/_matrix/client/v1/rooms/{room_id}/threads", True, "1.4"
+    room_id: str
+    include: str | None = query(default=None)
+    from_: str | None = query(default=None, name="from")
+    limit: int | None = query(default=None, kw_only=True)
+
+
+class RespTimestampToEvent(Response):
+    """The event nearest to a moment; `origin_server_ts` is milliseconds since the epoch."""
+
+    event_id: str
+    origin_server_ts: int
+
+
+class TimestampToEvent(Endpoint[RespTimestampToEvent]):
+    """Find the event nearest to `ts`, in milliseconds since the epoch: `dir` is "f" (after) or "b" (before).
+
+    Spec: GET /rooms/{roomId}/timestamp_to_event.
+    """
+
+    METHOD, PATH = "GET", "/_matrix/client/v1/rooms/{room_id}/timestamp_to_event"
+    RATE_LIMITED, ADDED = True, "1.6"
+    room_id: str
+    ts: int
+    dir: str = "f"
+
+
 class HistoryApi(Api):
-    """Paging and relations."""
+    """Paging, relations and threads."""
 
     messages = Call(GetMessages)
     context = Call(GetContext)
     relations = Call(GetRelations)
     relations_by_type = Call(GetRelationsByType)
     relations_by_type_and_event_type = Call(GetRelationsByTypeAndEventType)
+    threads = Call(GetThreads)
+    timestamp_to_event = Call(TimestampToEvent)

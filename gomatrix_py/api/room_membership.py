@@ -20,6 +20,7 @@ __all__ = [
     "JoinRoomById",
     "JoinedRooms",
     "KickUser",
+    "KnockRoom",
     "LeaveRoom",
     "MembershipApi",
     "RespCreateRoom",
@@ -94,6 +95,16 @@ class JoinRoomById(Endpoint[RespJoinRoom]):
     room_id: str
     reason: str | None = None
     third_party_signed: dict[str, Any] | None = field(default=None, kw_only=True)
+
+
+class KnockRoom(Endpoint[RespJoinRoom]):
+    """Ask to be let into a room; `via` are servers that can help. Spec: POST /knock/{roomIdOrAlias}."""
+
+    METHOD, PATH, RATE_LIMITED = "POST", "/_matrix/client/v3/knock/{room_id_or_alias}", True
+    ADDED = "1.1"
+    room_id_or_alias: str
+    reason: str | None = None
+    via: list[str] | None = query(default=None, kw_only=True)
 
 
 class LeaveRoom(Endpoint[Empty]):
@@ -176,6 +187,7 @@ class MembershipApi(Api):
 
     create_room = Call(CreateRoom)
     join_room_by_id = Call(JoinRoomById)
+    knock_room = Call(KnockRoom)
     leave_room = Call(LeaveRoom)
     forget_room = Call(ForgetRoom)
     invite_user = Call(InviteUser)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..codec import Document, field
 from ..http.endpoint import Call, Endpoint, Response
 from ..http.messages import Limits, Redirects
 from .base import Api
 
 __all__ = [
+    "AccountModerationCapability",
     "Capabilities",
+    "Capability",
+    "CapabilitySet",
     "DiscoveryInformation",
     "GetCapabilities",
     "GetVersions",
     "GetWellKnown",
+    "GetWellKnownPolicyServer",
+    "GetWellKnownSupport",
     "HomeserverInformation",
+    "PolicyServerInformation",
+    "PolicyServerKeys",
+    "ProfileFieldsCapability",
     "RespVersions",
+    "RoomVersionsCapability",
     "ServerApi",
+    "SupportContact",
+    "SupportInformation",
 ]
 
 
@@ -34,10 +43,51 @@ class GetVersions(Endpoint[RespVersions]):
     METHOD, PATH, NEEDS_AUTH = "GET", "/_matrix/client/versions", False
 
 
-class Capabilities(Response):
-    """What the server lets this user do, by capability name."""
+class Capability(Document):
+    """Something that is allowed or not."""
 
-    capabilities: dict[str, Any]
+    enabled: bool
+
+
+class RoomVersionsCapability(Document):
+    """The room versions a server has, each "stable" or "unstable", and which it makes."""
+
+    default: str
+    available: dict[str, str]
+
+
+class ProfileFieldsCapability(Capability):
+    """Which fields of the profile may be set: where `allowed` is None, all but those in `disallowed`."""
+
+    allowed: list[str] | None = None
+    disallowed: list[str] = field(factory=list)
+
+
+class AccountModerationCapability(Document):
+    """What this user may do to accounts."""
+
+    suspend: bool = False
+    lock: bool = False
+
+
+class CapabilitySet(Document):
+    """What is allowed; None where the server does not say, others by their names in `extra`."""
+
+    change_password: Capability | None = field(default=None, name="m.change_password")
+    room_versions: RoomVersionsCapability | None = field(default=None, name="m.room_versions")
+    set_displayname: Capability | None = field(default=None, name="m.set_displayname")
+    set_avatar_url: Capability | None = field(default=None, name="m.set_avatar_url")
+    third_party_id_changes: Capability | None = field(default=None, name="m.3pid_changes")
+    get_login_token: Capability | None = field(default=None, name="m.get_login_token")
+    profile_fields: ProfileFieldsCapability | None = field(default=None, name="m.profile_fields")
+    account_moderation: AccountModerationCapability | None = field(default=None, name="m.account_moderation")
+    forget_forced_upon_leave: Capability | None = field(default=None, name="m.forget_forced_upon_leave")
+
+
+class Capabilities(Response):
+    """What the server lets this user do."""
+
+    capabilities: CapabilitySet
 
 
 class GetCapabilities(Endpoint[Capabilities]):
@@ -68,9 +118,52 @@ class GetWellKnown(Endpoint[DiscoveryInformation]):
     REDIRECTS = Redirects.DISCOVERY
 
 
+class SupportContact(Document):
+    """Somebody to turn to; `role` is "m.role.admin", "m.role.security" or another."""
+
+    role: str
+    matrix_id: str | None = None
+    email_address: str | None = None
+
+
+class SupportInformation(Response):
+    """Whom to turn to about a server."""
+
+    contacts: list[SupportContact] = field(factory=list)
+    support_page: str | None = None
+
+
+class GetWellKnownSupport(Endpoint[SupportInformation]):
+    """Ask whom to turn to about a server. Spec: GET /.well-known/matrix/support."""
+
+    METHOD, PATH, ADDED = "GET", "/.well-known/matrix/support", "1.10"
+    NEEDS_AUTH, SENDS_TOKEN = False, False
+
+
+class PolicyServerKeys(Document):
+    """Public keys of a policy server; keys of other algorithms are in `extra`."""
+
+    ed25519: str
+
+
+class PolicyServerInformation(Response):
+    """How a policy server signs."""
+
+    public_keys: PolicyServerKeys
+
+
+class GetWellKnownPolicyServer(Endpoint[PolicyServerInformation]):
+    """Ask how a policy server signs. Spec: GET /.well-known/matrix/policy_server."""
+
+    METHOD, PATH, ADDED = "GET", "/.well-known/matrix/policy_server", "1.18"
+    NEEDS_AUTH, SENDS_TOKEN = False, False
+
+
 class ServerApi(Api):
     """What a server is and can do."""
 
     versions = Call(GetVersions)
     capabilities = Call(GetCapabilities)
     get_well_known = Call(GetWellKnown)
+    get_well_known_support = Call(GetWellKnownSupport)
+    get_well_known_policy_server = Call(GetWellKnownPolicyServer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -18,11 +17,13 @@ from ..codec import (
 from ..collector import quiet_collector
 from ..errors import DecodeError
 from ..events import Event
+from ..events.skim import NO_EVENTS, join_array, sound_events
 from ..http.endpoint import Endpoint, query
 from ..http.messages import MEBIBYTE, HttpResponse, Limits
 from .base import Api, carries_out
 
 __all__ = [
+    "DeviceLists",
     "EventList",
     "GetSync",
     "InvitedRoom",
@@ -36,43 +37,35 @@ __all__ = [
 ]
 
 _OBJECT = RawJSON(b"{}")
-_EVENTS = {"raw_events": "events"}
+_NO_ARRAY = RawJSON(NO_EVENTS)
+_RENAMED = {"array": "events"}
 
 
-class EventList(Shape, gc=False, rename=_EVENTS):
-    """A list of events."""
+class EventList(Shape, gc=False, rename=_RENAMED):
+    """A list of events, as one JSON array that is decoded when somebody looks."""
 
-    raw_events: list[RawJSON] = []
+    array: RawJSON = _NO_ARRAY
 
     @property
     def events(self) -> list[Event]:
         """The events, made anew at each look; what is no event is left out."""
-        return list(_sound_events(self.raw_events))
+        return sound_events(self.array)
+
+    @property
+    def is_empty(self) -> bool:
+        """True where there is nothing in it."""
+        return self.array == _NO_ARRAY
 
 
-class Timeline(Shape, gc=False, rename=_EVENTS):
+class Timeline(EventList, gc=False):
     """The new events of a room; `limited` tells that some before them were left out."""
 
-    raw_events: list[RawJSON] = []
     limited: bool = False
     prev_batch: str | None = None
 
     def put_before(self, events: list[bytes]) -> None:
         """Put events, as JSON, before the first one."""
-        self.raw_events = [*(RawJSON(event) for event in events), *self.raw_events]
-
-    @property
-    def events(self) -> list[Event]:
-        """The events, made anew at each look; what is no event is left out."""
-        return list(_sound_events(self.raw_events))
-
-
-def _sound_events(raw_events: list[RawJSON]) -> Iterator[Event]:
-    for raw in raw_events:
-        try:
-            yield Event.from_json(raw)
-        except DecodeError:
-            continue
+        self.array = RawJSON(join_array(events, self.array))
 
 
 class JoinedRoom(Shape, gc=False):
@@ -137,8 +130,6 @@ class _Envelope(Shape, gc=False):
 
 
 _decode = shape_decoder(_Envelope)
-_NO_ROOMS = SyncRooms()
-_NO_EVENTS = EventList()
 
 
 @attrs.define(slots=True, repr=False, eq=False)
@@ -156,10 +147,10 @@ class SyncResponse:
     """
 
     next_batch: str
-    rooms: SyncRooms = _NO_ROOMS
-    presence: EventList = _NO_EVENTS
-    account_data: EventList = _NO_EVENTS
-    to_device: EventList = _NO_EVENTS
+    rooms: SyncRooms = attrs.field(factory=SyncRooms)
+    presence: EventList = attrs.field(factory=EventList)
+    account_data: EventList = attrs.field(factory=EventList)
+    to_device: EventList = attrs.field(factory=EventList)
     device_lists: DeviceLists | None = None
     device_one_time_keys_count: dict[str, int] | None = None
     device_unused_fallback_key_types: list[str] | None = None
@@ -183,10 +174,10 @@ class SyncResponse:
             raise DecodeError("empty, which would start over from nothing", path="next_batch")
         return cls(
             envelope.next_batch,
-            envelope.rooms or _NO_ROOMS,
-            envelope.presence or _NO_EVENTS,
-            envelope.account_data or _NO_EVENTS,
-            envelope.to_device or _NO_EVENTS,
+            envelope.rooms or SyncRooms(),
+            envelope.presence or EventList(),
+            envelope.account_data or EventList(),
+            envelope.to_device or EventList(),
             envelope.device_lists,
             envelope.device_one_time_keys_count,
             envelope.device_unused_fallback_key_types,

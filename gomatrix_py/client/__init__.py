@@ -1,6 +1,6 @@
 """The client: where transport, API, store and syncer meet."""
 
 from .client import Client
-from .syncing import SyncHandle
+from .sync_handle import SyncHandle
 
 __all__ = ["Client", "SyncHandle"]

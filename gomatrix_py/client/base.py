@@ -69,6 +69,7 @@ class BaseClient(Api):
         app_service_user_id: str = "",
         clock: Clock | None = None,
     ) -> None:
+        self._set_up()
         self._target = Target(homeserver_url, access_token, app_service_user_id)
         self._user_id = ""
         self.device_id = ""
@@ -77,9 +78,12 @@ class BaseClient(Api):
         if transport is None or isinstance(transport, Session):
             transport = RequestsTransport(transport, proxies=proxies, verify=verify)
         self._exchange = Exchange(transport, retry or RetryPolicy(), self.clock)
-        self.store: Storer = store if store is not None else InMemoryStore()
-        self.syncer: Syncer = syncer if syncer is not None else DefaultSyncer()
+        self._store: Storer = store if store is not None else InMemoryStore()
+        self._syncer: Syncer = syncer if syncer is not None else DefaultSyncer()
         self.set_credentials(user_id, access_token, device_id)
+
+    def _set_up(self) -> None:
+        """Make what a mixin needs of its own; each calls the next."""
 
     # ------------------------------------------------------------ who we are
 
@@ -107,22 +111,51 @@ class BaseClient(Api):
     def app_service_user_id(self, user_id: str) -> None:
         self._target = attrs.evolve(self._target, app_service_user_id=user_id)
 
+    @property
+    def store(self) -> Storer:
+        """What the client remembers; may be replaced before the first sync, as in gomatrix.
+
+        Raises:
+            StoreError: on replacing it, where the new one belongs to somebody else or cannot be opened.
+        """
+        return self._store
+
+    @store.setter
+    def store(self, store: Storer) -> None:
+        _bind(store, self._user_id, self.device_id)
+        syncer = self._syncer
+        if isinstance(syncer, DefaultSyncer) and syncer.store is self._store:
+            syncer.store = store
+        self._store = store
+
+    @property
+    def syncer(self) -> Syncer:
+        """What processes /sync answers; may be replaced before the first sync, as in gomatrix."""
+        return self._syncer
+
+    @syncer.setter
+    def syncer(self, syncer: Syncer) -> None:
+        self._syncer = syncer
+        self._introduce_syncer()
+
+    def _introduce_syncer(self) -> None:
+        syncer = self._syncer
+        if isinstance(syncer, DefaultSyncer):
+            syncer.user_id = self._user_id or syncer.user_id
+            if syncer.store is None:
+                syncer.store = self._store
+
     def set_credentials(self, user_id: str, access_token: str, device_id: str = "") -> None:
         """Act as this user from now on.
 
         Raises:
             StoreError: the store belongs to somebody else, or cannot be opened.
         """
-        bind = getattr(self.store, "bind", None)
-        if user_id and bind is not None:
-            bind(user_id, device_id)
+        _bind(self._store, user_id, device_id)
         self._target = attrs.evolve(self._target, access_token=access_token)
         self._user_id = user_id
         self.device_id = device_id
-        if isinstance(self.syncer, DefaultSyncer):
-            self.syncer.user_id = user_id or self.syncer.user_id
-            if self.syncer.store is None:
-                self.syncer.store = self.store
+        self._introduce_syncer()
 
     def clear_credentials(self) -> None:
         """Act as nobody; the store keeps what it has."""
@@ -264,3 +297,9 @@ class BaseClient(Api):
     def __repr__(self) -> str:
         who = self._user_id or "nobody"
         return f"<{type(self).__name__} {who} at {self.homeserver_url}>"
+
+
+def _bind(store: Storer, user_id: str, device_id: str) -> None:
+    bind = getattr(store, "bind", None)
+    if user_id and bind is not None:
+        bind(user_id, device_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from ..api import ClientServerApi
@@ -26,10 +25,6 @@ class Client(AccountMethods, SendingMethods, MediaMethods, SyncMethods, ClientSe
         client.login_with_password("alice", "wonderland")
         client.send_text("!room:example.org", "Down the rabbit hole")
     """
-
-    def __init__(self, homeserver_url: str, user_id: str = "", access_token: str = "", **options: Any) -> None:
-        self._run_lock = threading.Lock()
-        super().__init__(homeserver_url, user_id, access_token, **options)
 
     @classmethod
     def discover(cls, user_id_or_server: str, **options: Any) -> Client:
@@ -63,5 +58,4 @@ class Client(AccountMethods, SendingMethods, MediaMethods, SyncMethods, ClientSe
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop_sync()
         self.close()

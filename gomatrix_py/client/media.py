@@ -21,7 +21,7 @@ from ..api.media import (
     RespMediaUpload,
     UploadContent,
 )
-from ..errors import HTTPError, NotFound, Unrecognized, UsageError
+from ..errors import NotFound, Unrecognized, UsageError
 from ..http.endpoint import Endpoint
 from ..http.messages import MEBIBYTE, HttpRequest, Limits, Redirects, Upload
 from ..ids import parse_mxc
@@ -152,16 +152,13 @@ class MediaMethods(BaseClient):
         if self._has_authenticated_media and self.access_token:
             try:
                 return self.call(endpoint, sink=sink)
-            except (NotFound, Unrecognized) as error:
-                # only "no such endpoint" leads to the old paths; "no such media" is an answer
-                if not _is_unknown_endpoint(error):
-                    raise
+            except Unrecognized:
                 self._has_authenticated_media = False
+            except NotFound as error:
+                # "no such media" is an answer; a 404 that is no Matrix error may be a proxy's word on the path
+                if error.errcode:
+                    raise
         return self.call(legacy, sink=sink)
-
-
-def _is_unknown_endpoint(error: HTTPError) -> bool:
-    return isinstance(error, Unrecognized) or not error.errcode
 
 
 def _length_of(content: IO[bytes]) -> int:

@@ -2,61 +2,67 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
-from types import TracebackType
+from functools import partial
+from typing import Any
 
 from ..api.filters import CreateFilter
 from ..api.room_history import GetMessages, RespMessages
-from ..api.sync import GetSync, SyncResponse
+from ..api.sync import GetSync, SyncResponse, Timeline
 from ..cancellation import CancelToken
 from ..codec import dumps
 from ..errors import (
+    AnswerTooLarge,
     DecodeError,
     HTTPError,
     InvalidParam,
     MatrixError,
+    MissingToken,
     NotFound,
     RequestCancelled,
+    RequestTimeout,
     StoreFull,
     SyncTokenRejected,
     TransportError,
+    UnknownToken,
     UsageError,
 )
 from ..events import Event
 from ..http.retry import RetryPolicy
-from ..store import Gap, SyncStorer
+from ..store import Gap, is_sync_storer
 from ..sync import DefaultSyncer
 from ..sync.gaps import fetch_gap
 from .base import BaseClient
+from .sync_handle import SyncHandle
+from .sync_runs import SyncRun, SyncRuns
 
-__all__ = ["SyncHandle", "SyncMethods"]
+__all__ = ["SyncMethods"]
 
 log = logging.getLogger("gomatrix_py.sync")
 
 POLL_MS = 30_000
 REJECTIONS = 5
+CLOSE_WAIT_S = 10.0
+
+_FINGERPRINT = "#filter-fingerprint"
 
 
-class _Run:
-    """One run of the loop: who runs it, how to stop it, and how it fares."""
-
-    def __init__(self) -> None:
-        self.cancel = CancelToken()
-        self.finished = threading.Event()
-        self.thread = threading.current_thread()
-        self.last_sync_at: datetime | None = None
-        self.failures = 0
+def _fingerprint(homeserver_url: str, wanted: bytes) -> str:
+    return hashlib.sha256(homeserver_url.encode() + b"\0" + wanted).hexdigest()[:32]
 
 
 class SyncMethods(BaseClient):
     """`sync`, `sync_once`, `start_sync`, `stop_sync`, and filling gaps."""
 
-    _run: _Run | None = None
-    _run_lock: threading.Lock
+    def _set_up(self) -> None:
+        super()._set_up()
+        self._runs = SyncRuns()
+        self._fingerprinted: tuple[dict[str, Any] | None, str] = (None, "")
 
     def sync(self, *, poll_ms: int = POLL_MS) -> None:
         """Sync until stopped: store each answer, tell the listeners, ask for the next.
@@ -71,12 +77,15 @@ class SyncMethods(BaseClient):
             UnknownToken: the token is no longer good.
             SyncTokenRejected: the server keeps refusing the stored position.
             ListenerFailed: a listener raised, and the policy says to stop.
-            StoreError: the store cannot be used.
+            StoreError: the store cannot be used; a full disk only pauses the sync.
             MatrixError: whatever `syncer.on_failed_sync` raises.
 
         Source: gomatrix Sync.
         """
-        self._sync_as(self._begin_run(), poll_ms)
+        self.own_user_id()
+        run = SyncRun()
+        with self._begun(run):
+            self._loop(run, poll_ms)
 
     def sync_once(self, timeout_ms: int = 0) -> SyncResponse:
         """Make one /sync request, process its answer and return it; for cron jobs and notebooks.
@@ -87,71 +96,92 @@ class SyncMethods(BaseClient):
         Raises:
             UsageError, TransportError, HTTPError, DecodeError, StoreError, ListenerFailed: see `sync`.
         """
-        run = self._begin_run()
-        try:
+        self.own_user_id()
+        run = SyncRun()
+        with self._begun(run):
+            self._runs.take_turn(run)
             self._deliver_again()
-            return self._step(run, timeout_ms, None)
-        finally:
-            self._end_run(run)
+            response, since = self._next_answer(run, timeout_ms, None)
+            self._process(run, response, since)
+            return response
 
     def start_sync(self, *, poll_ms: int = POLL_MS) -> SyncHandle:
         """Run `sync` in a thread of its own.
 
         Returns:
             A handle to watch and stop it; also a context manager.
+
+        Raises:
+            UsageError: not logged in, or called by a listener.
         """
         self.own_user_id()
-        return SyncHandle(self, poll_ms)
+        run = SyncRun()
+
+        def work() -> None:
+            with self._ended_after(run):
+                self._loop(run, poll_ms)
+
+        try:
+            self._runs.begin(run)
+            return SyncHandle(run, work, poll_ms)
+        except BaseException:
+            self._runs.end(run)
+            raise
 
     def stop_sync(self) -> None:
         """End the running sync, if there is one, from any thread; a long-poll ends at once."""
-        run = self._run
-        if run is not None:
-            run.cancel.cancel()
+        self._runs.stop()
+
+    def close(self) -> None:
+        """End the sync, waiting some seconds for listeners that run, and close connections and store."""
+        self.stop_sync()
+        self._runs.wait_until_idle(CLOSE_WAIT_S)
+        super().close()
 
     # ------------------------------------------------------------ one run
 
-    def _begin_run(self) -> _Run:
-        self.own_user_id()
-        run = _Run()
-        with self._run_lock:
-            before = self._run
-            if before is not None and before.thread is run.thread and not before.finished.is_set():
-                raise UsageError("a listener cannot start a sync; call stop_sync() and sync after it returns")
-            self._run = run
-        if before is not None:
-            before.cancel.cancel()
-            before.finished.wait()
-        return run
+    @contextmanager
+    def _begun(self, run: SyncRun) -> Iterator[None]:
+        with self._ended_after(run):
+            self._runs.begin(run)
+            yield
 
-    def _end_run(self, run: _Run) -> None:
-        run.finished.set()
-        with self._run_lock:
-            if self._run is run:
-                self._run = None
-
-    def _sync_as(self, run: _Run, poll_ms: int) -> None:
-        run.thread = threading.current_thread()
+    @contextmanager
+    def _ended_after(self, run: SyncRun) -> Iterator[None]:
         try:
-            self._deliver_again()
-            self._loop(run, poll_ms)
+            yield
         finally:
-            self._end_run(run)
+            self._runs.end(run)
 
-    def _loop(self, run: _Run, poll_ms: int) -> None:
+    def _loop(self, run: SyncRun, poll_ms: int) -> None:
+        self._runs.take_turn(run)
+        while not run.cancel.is_cancelled:
+            try:
+                self._deliver_again()
+                break
+            except StoreFull as error:
+                self._pause(run, None, error)
         rejections: list[str] = []
         while not run.cancel.is_cancelled:
             try:
-                self._step(run, poll_ms, RetryPolicy.never())
-                rejections.clear()
+                response, since = self._next_answer(run, poll_ms, RetryPolicy.never())
             except RequestCancelled:
                 continue
             except (TransportError, HTTPError, DecodeError, StoreFull) as error:
                 self._note_rejection(error, rejections)
-                run.failures += 1
-                wait_s = self.syncer.on_failed_sync(None, error)
-                log.warning("sync failed, trying again in %.1f s: %s", wait_s, error)
-                run.cancel.wait(wait_s)
+                self._pause(run, None, error)
+                continue
+            rejections.clear()
+            try:
+                self._process(run, response, since)
+            except StoreFull as error:  # nothing else that processing raises can be waited out
+                self._pause(run, response, error)
+
+    def _pause(self, run: SyncRun, response: SyncResponse | None, error: MatrixError) -> None:
+        run.failures += 1
+        wait_s = self.syncer.on_failed_sync(response, error)
+        log.warning("sync failed, trying again in %.1f s: %s", wait_s, error)
+        run.cancel.wait(wait_s)
 
     def _note_rejection(self, error: MatrixError, rejections: list[str]) -> None:
         """Notice a server that refuses our position for good; starting over is the user's decision."""
@@ -167,7 +197,8 @@ class SyncMethods(BaseClient):
         else:
             rejections.clear()
 
-    def _step(self, run: _Run, timeout_ms: int, retry: RetryPolicy | None) -> SyncResponse:
+    def _next_answer(self, run: SyncRun, timeout_ms: int, retry: RetryPolicy | None) -> tuple[SyncResponse, str]:
+        """Return the next answer, complete as far as the syncer asks for it, and the `since` it answers."""
         user_id = self.own_user_id()
         since = self.store.load_next_batch(user_id)
         try:
@@ -176,28 +207,30 @@ class SyncMethods(BaseClient):
             # the server no longer knows the filter: forget it, upload it again, try once more
             self.store.save_filter_id(user_id, "")
             response = self._ask(run, timeout_ms, since, retry)
+        self._fill_limited(run, response, since)
         if run.cancel.is_cancelled:
             raise RequestCancelled("the sync was stopped; its answer will come again")
-        self._fill_limited(response, since)
+        return response, since
+
+    def _process(self, run: SyncRun, response: SyncResponse, since: str) -> None:
+        user_id = self.own_user_id()
         self.syncer.process_response(response, since)
         if self.store.load_next_batch(user_id) != response.next_batch:
             self.store.save_next_batch(user_id, response.next_batch)
         run.last_sync_at = datetime.now(timezone.utc)
         run.failures = 0
-        return response
 
-    def _ask(self, run: _Run, timeout_ms: int, since: str, retry: RetryPolicy | None) -> SyncResponse:
-        endpoint = GetSync(timeout_ms, since or None, self._filter_id(), use_state_after=True)
+    def _ask(self, run: SyncRun, timeout_ms: int, since: str, retry: RetryPolicy | None) -> SyncResponse:
+        endpoint = GetSync(timeout_ms, since or None, self._filter_id(run, retry), use_state_after=True)
         return self.call(endpoint, cancel=run.cancel, retry=retry)
 
     def _deliver_again(self) -> None:
-        syncer, store = self.syncer, self.store
-        if isinstance(syncer, DefaultSyncer) and isinstance(store, SyncStorer):
-            syncer.deliver_again(store)
+        if isinstance(self.syncer, DefaultSyncer):
+            self.syncer.deliver_again()
 
     # ------------------------------------------------------------ the filter
 
-    def _filter_id(self) -> str:
+    def _filter_id(self, run: SyncRun, retry: RetryPolicy | None) -> str:
         """Return the stored filter id; upload the filter where it is new or changed.
 
         A fingerprint of filter and server is stored beside the id. An id without one was put there by
@@ -205,38 +238,59 @@ class SyncMethods(BaseClient):
         """
         user_id = self.own_user_id()
         wanted = self.syncer.get_filter_json(user_id)
-        fingerprint = hashlib.sha256(self.homeserver_url.encode() + b"\0" + dumps(wanted)).hexdigest()[:32]
+        if wanted != self._fingerprinted[0]:
+            self._fingerprinted = copy.deepcopy(wanted), _fingerprint(self.homeserver_url, dumps(wanted))
+        fingerprint = self._fingerprinted[1]
         known, known_fingerprint = (
             self.store.load_filter_id(user_id),
             self.store.load_filter_id(user_id + _FINGERPRINT),
         )
         if known and known_fingerprint in ("", fingerprint):
             return known
-        filter_id = self.call(CreateFilter(user_id, wanted)).filter_id
-        self.store.save_filter_id(user_id, filter_id)
+        filter_id = self.call(CreateFilter(user_id, wanted), cancel=run.cancel, retry=retry).filter_id
+        self.store.save_filter_id(user_id, "")  # first: an id must never stand beside the wrong fingerprint
         self.store.save_filter_id(user_id + _FINGERPRINT, fingerprint)
+        self.store.save_filter_id(user_id, filter_id)
         return filter_id
 
     # ------------------------------------------------------------ gaps
 
-    def _fill_limited(self, response: SyncResponse, since: str) -> None:
-        """Complete limited timelines before they are processed, where the syncer asks for it."""
+    def _fill_limited(self, run: SyncRun, response: SyncResponse, since: str) -> None:
+        """Complete limited timelines before they are processed, where the syncer asks for it.
+
+        A room whose history the server does not give stays limited: it must not keep the others waiting.
+        """
         limit = getattr(self.syncer, "fill_gaps", 0)
         if not since or not limit:
             return
-        for room_id, room in response.rooms.join.items():
-            timeline = room.timeline
+        page_back = partial(self._page_back, cancel=run.cancel)
+        for room_id, timeline in self._timelines(response):
             if timeline is None or not timeline.limited or not timeline.prev_batch:
                 continue
-            filled = fetch_gap(Gap(room_id, since, timeline.prev_batch), self._page_back, self._is_known, limit)
+            try:
+                filled = fetch_gap(Gap(room_id, since, timeline.prev_batch), page_back, self._is_known, limit)
+            except (UnknownToken, MissingToken):
+                raise
+            except (HTTPError, DecodeError, RequestTimeout, AnswerTooLarge) as error:
+                log.warning("the gap in %s is left open: %s", room_id, error)
+                continue
             timeline.put_before([row.json for row in filled.rows])
             timeline.limited = filled.rest is not None
             if filled.rest is not None:
                 timeline.prev_batch = filled.rest.prev_batch
 
+    def _timelines(self, response: SyncResponse) -> Iterator[tuple[str, Timeline | None]]:
+        """Return the timelines of the rooms we are in, and of those we were in until now."""
+        for room_id, joined in response.rooms.join.items():
+            yield room_id, joined.timeline
+        for room_id, left in response.rooms.leave.items():
+            known = self.store.load_room(room_id)
+            if known is not None and known.membership == "join":
+                yield room_id, left.timeline
+
     def gaps(self, room_id: str | None = None) -> list[Gap]:
         """Return what syncs left out and nobody filled yet, of a room or of all rooms."""
-        return list(self.store.gaps(room_id)) if isinstance(self.store, SyncStorer) else []
+        return list(self.store.gaps(room_id)) if is_sync_storer(self.store) else []
 
     def fill_gap(self, gap: Gap, limit: int | None = None) -> list[Event]:
         """Fetch what a sync left out and tell the listeners, each event once and in order.
@@ -256,7 +310,7 @@ class SyncMethods(BaseClient):
             ListenerFailed: a listener raised, and the policy says to stop.
         """
         store = self.store
-        if not isinstance(store, SyncStorer):
+        if not is_sync_storer(store):
             raise UsageError("this store keeps no gaps")
         filled = fetch_gap(gap, self._page_back, self._is_known, limit)
         rows = store.commit_gap(gap, filled.rows, filled.rest)
@@ -266,94 +320,10 @@ class SyncMethods(BaseClient):
             store.mark_delivered(rows)
         return [Event.from_json(row.json, row.room_id, row.source) for row in rows]
 
-    def _page_back(self, room_id: str, token: str, to: str, limit: int) -> RespMessages:
-        return self.call(GetMessages(room_id, token, to, "b", limit))
+    def _page_back(
+        self, room_id: str, token: str, to: str, limit: int, *, cancel: CancelToken | None = None
+    ) -> RespMessages:
+        return self.call(GetMessages(room_id, token, to, "b", limit), cancel=cancel)
 
     def _is_known(self, room_id: str, event_id: str) -> bool:
-        return isinstance(self.store, SyncStorer) and self.store.has_event(room_id, event_id)
-
-
-_FINGERPRINT = "#filter-fingerprint"
-
-
-class SyncHandle:
-    """A sync that runs in a thread of its own; also a context manager that stops it.
-
-    Its failure cannot go unseen: it is logged, kept in `error`, and raised by `stop` and `join`.
-    """
-
-    def __init__(self, client: SyncMethods, poll_ms: int) -> None:
-        self._client = client
-        self._poll_s = poll_ms / 1000
-        self._error: BaseException | None = None
-        self._run_of_thread = client._begin_run()
-        self._thread = threading.Thread(
-            target=self._work, args=(client._sync_as, poll_ms), name="gomatrix_py-sync", daemon=True
-        )
-        self._thread.start()
-
-    def _work(self, sync_as: Callable[[_Run, int], None], poll_ms: int) -> None:
-        try:
-            sync_as(self._run_of_thread, poll_ms)
-        except BaseException as error:  # noqa: BLE001 - kept, and raised in the thread that asks
-            self._error = error
-            log.error("the sync thread ended: %s", error)
-
-    @property
-    def error(self) -> BaseException | None:
-        """What ended the sync, None while it runs or after it was stopped."""
-        return self._error
-
-    @property
-    def is_running(self) -> bool:
-        """True while the thread lives."""
-        return self._thread.is_alive()
-
-    @property
-    def last_sync_at(self) -> datetime | None:
-        """When the last answer was processed; None before the first."""
-        return self._run_of_thread.last_sync_at
-
-    @property
-    def is_healthy(self) -> bool:
-        """True while it runs, its last try worked, and that was no longer ago than three polls."""
-        last = self.last_sync_at
-        if not self.is_running or self._run_of_thread.failures or last is None:
-            return False
-        return (datetime.now(timezone.utc) - last).total_seconds() <= 3 * self._poll_s + 30
-
-    def join(self, timeout_s: float | None = None) -> None:
-        """Wait until the sync ends.
-
-        Raises:
-            TimeoutError: it still runs after `timeout_s` seconds.
-            MatrixError: what ended it.
-        """
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
-            raise TimeoutError(f"the sync still runs after {timeout_s} s")
-        if self._error is not None:
-            raise self._error
-
-    def stop(self, timeout_s: float | None = 60.0) -> None:
-        """End the sync and wait for it; listeners that run are waited for.
-
-        Raises:
-            TimeoutError: a listener still runs after `timeout_s` seconds.
-            MatrixError: what had ended it before.
-        """
-        self._run_of_thread.cancel.cancel()
-        if threading.current_thread() is not self._thread:
-            self.join(timeout_s)
-
-    def __enter__(self) -> SyncHandle:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self.stop()
-        except Exception:
-            if error is None:  # what the block raised is not to be hidden
-                raise
+        return is_sync_storer(self.store) and self.store.has_event(room_id, event_id)

@@ -6,12 +6,14 @@
 
 from .convert import register_type, structure, unstructure
 from .json_bytes import (
+    DECODE_FAILURES,
     BadJSON,
     RawJSON,
     Shape,
     as_bytes,
     decode_shape,
     dumps,
+    fast_decoder,
     loads,
     loads_tolerant,
     shape_decoder,
@@ -20,6 +22,7 @@ from .model import Document, Model, Problem, build, field, fields_of, secret, wi
 from .repair import repair
 
 __all__ = [
+    "DECODE_FAILURES",
     "BadJSON",
     "Document",
     "Model",
@@ -30,6 +33,7 @@ __all__ = [
     "build",
     "decode_shape",
     "dumps",
+    "fast_decoder",
     "field",
     "fields_of",
     "loads",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["register_type", "structure", "unstructure"]
 
 T = TypeVar("T")
-Hook = Callable[[Any, Any], Any]
+_Hook = Callable[[Any, Any], Any]
 
 _from_plain: dict[type, Callable[[Any], Any]] = {}
 _to_plain: dict[type, Callable[[Any], Any]] = {}
@@ -186,7 +186,7 @@ def _registered(value: Any, cls: Any) -> Any:
         raise _work.wrong(str(error)) from None
 
 
-def _list_hook(cls: Any, converter: Converter) -> Hook:
+def _list_hook(cls: Any, converter: Converter) -> _Hook:
     (inner,) = get_args(cls) or (Any,)
     hook = converter.get_structure_hook(inner)
 
@@ -198,7 +198,7 @@ def _list_hook(cls: Any, converter: Converter) -> Hook:
     return read_list
 
 
-def _mapping_hook(cls: Any, converter: Converter) -> Hook:
+def _mapping_hook(cls: Any, converter: Converter) -> _Hook:
     _, inner = get_args(cls) or (str, Any)
     hook = converter.get_structure_hook(inner)
 
@@ -210,7 +210,7 @@ def _mapping_hook(cls: Any, converter: Converter) -> Hook:
     return read_mapping
 
 
-def _sound_members(members: Any, place: str, hook: Hook, inner: Any) -> Iterator[tuple[Any, Any]]:
+def _sound_members(members: Any, place: str, hook: _Hook, inner: Any) -> Iterator[tuple[Any, Any]]:
     for key, member in members:
         _work.path.append(place.format(key))
         try:
@@ -221,7 +221,7 @@ def _sound_members(members: Any, place: str, hook: Hook, inner: Any) -> Iterator
             _work.path.pop()
 
 
-def _union_hook(cls: Any, converter: Converter) -> Hook:
+def _union_hook(cls: Any, converter: Converter) -> _Hook:
     kinds = [kind for kind in get_args(cls) if kind is not type(None)]
     hooks = [(converter.get_structure_hook(kind), kind) for kind in kinds]
     takes_none = len(kinds) < len(get_args(cls))
@@ -229,20 +229,20 @@ def _union_hook(cls: Any, converter: Converter) -> Hook:
     def read_union(value: Any, _: Any) -> Any:
         if value is None and takes_none:
             return None
-        refusals: list[str] = []
+        known = len(_work.problems)
         for hook, kind in hooks:
             try:
                 return hook(value, kind)
-            except DecodeError as error:
+            except DecodeError:
                 if len(hooks) == 1:
                     raise
-                refusals.append(str(error))
+                del _work.problems[known:]  # problems of a form it does not have
         raise _work.wrong(f"fits none of the {len(hooks)} forms it may have")
 
     return read_union
 
 
-def _document_hook(cls: Any, converter: Converter) -> Hook:
+def _document_hook(cls: Any, converter: Converter) -> _Hook:
     members = [
         (
             one.alias or one.name,

@@ -19,12 +19,14 @@ import msgspec
 from ..errors import DecodeError, UsageError
 
 __all__ = [
+    "DECODE_FAILURES",
     "BadJSON",
     "RawJSON",
     "Shape",
     "as_bytes",
     "decode_shape",
     "dumps",
+    "fast_decoder",
     "loads",
     "loads_tolerant",
     "shape_decoder",
@@ -42,8 +44,11 @@ MAX_DEPTH = 200
 """Nesting past this is not decoded; no Matrix document comes near (the server's own limit is lower)."""
 
 _MAX_DIGITS = 400
-_FAILURES = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+DECODE_FAILURES: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a `fast_decoder` raises."""
+
+# a string without an end is one token too: trying again at each quote in it would take for ever
+_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class BadJSON:
@@ -72,7 +77,7 @@ def loads(data: bytes) -> Any:
     """
     try:
         return _decode_any(data)
-    except _FAILURES as error:
+    except DECODE_FAILURES as error:
         raise DecodeError(_plainly(error)) from None
 
 
@@ -81,15 +86,20 @@ def shape_decoder(shape: Any) -> Callable[[bytes | RawJSON], Any]:
 
     The decoder raises `DecodeError` as `loads` does, and for a field of the wrong type.
     """
-    decode = msgspec.json.Decoder(shape).decode
+    decode = fast_decoder(shape)
 
     def decoder(data: bytes | RawJSON) -> Any:
         try:
             return decode(data)
-        except _FAILURES as error:
+        except DECODE_FAILURES as error:
             raise DecodeError(_plainly(error)) from None
 
     return decoder
+
+
+def fast_decoder(shape: Any) -> Callable[[bytes | RawJSON], Any]:
+    """Return a decoder for inner loops: it raises `DECODE_FAILURES`, which its caller must catch."""
+    return msgspec.json.Decoder(shape).decode
 
 
 def decode_shape(data: bytes | RawJSON, shape: type[T]) -> T:
@@ -109,8 +119,8 @@ def _plainly(error: Exception) -> str:
 def loads_tolerant(data: bytes) -> Any:
     """Decode whatever can be saved of a JSON document.
 
-    Bytes that are not UTF-8 become U+FFFD; duplicate keys keep the last; lone surrogates stay; what is
-    not JSON but can be stepped over becomes `BadJSON`.
+    Bytes that are not UTF-8 become U+FFFD; duplicate keys keep the last; lone surrogates and unescaped
+    control characters stay; what is not JSON but can be stepped over becomes `BadJSON`.
 
     Raises:
         DecodeError: the document as a whole makes no sense (cut short, or not JSON).
@@ -128,7 +138,9 @@ def loads_tolerant(data: bytes) -> Any:
 
 def _loads_text(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=lambda _: _BAD, parse_int=_parse_int, parse_float=_parse_float)
+        return json.loads(
+            text, strict=False, parse_constant=lambda _: _BAD, parse_int=_parse_int, parse_float=_parse_float
+        )
     except ValueError as error:
         raise DecodeError(str(error)) from None
 

@@ -31,7 +31,9 @@ def repair(value: Any, shape: Any) -> tuple[Any, tuple[Problem, ...]]:
 
 
 class _Wrong(Exception):
-    pass
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class _Repair:
@@ -42,11 +44,16 @@ class _Repair:
         try:
             return self._read(value, kind, path)
         except _Wrong as wrong:
-            raise DecodeError(str(wrong), path=path) from None
+            raise DecodeError(str(wrong), path=wrong.path or path) from None
 
     def _read(self, value: Any, kind: Any, path: str) -> Any:
         if kind is RawJSON:
+            if isinstance(value, list):  # keep its sound elements
+                value = [member for _, member in self._members(enumerate(value), Any, path)]
             return RawJSON(_encoded(value))
+        if kind is Any:
+            _encoded(value)
+            return value
         if kind in (str, int, bool):
             if type(value) is not kind or (kind is str and not _is_text(value)):
                 raise _Wrong(f"expected {kind.__name__}")
@@ -68,7 +75,7 @@ class _Repair:
                     raise _Wrong("the key holds a lone surrogate")
                 yield key, self._read(member, kind, place)
             except _Wrong as wrong:
-                self.problems.append(Problem(place, str(wrong)))
+                self.problems.append(Problem(wrong.path or place, str(wrong)))
 
     def _shape(self, value: Any, shape: type[Shape], path: str) -> Any:
         if not isinstance(value, dict):
@@ -78,14 +85,14 @@ class _Repair:
             place = f"{path}.{wire}" if path else wire
             if wire not in value:
                 if is_required:
-                    raise DecodeError("required, but missing", path=place)
+                    raise _Wrong("required, but missing", place)
                 continue
             try:
                 given[name] = self._read(value[wire], kind, place)
             except _Wrong as wrong:
                 if is_required:
-                    raise DecodeError(str(wrong), path=place) from None
-                self.problems.append(Problem(place, str(wrong)))
+                    raise _Wrong(str(wrong), wrong.path or place) from None
+                self.problems.append(Problem(wrong.path or place, str(wrong)))
         return shape(**given)
 
 

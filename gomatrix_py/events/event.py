@@ -40,6 +40,8 @@ class EventSource(Enum):
     KNOCK = "knock"
     LEAVE = "leave"
 
+    __hash__ = object.__hash__  # members are looked up for every event; Enum's own is written in Python
+
 
 class EventHead(Shape, gc=False):
     """The envelope of an event, with content and unsigned still bytes."""
@@ -94,11 +96,11 @@ class Event:
 
         Args:
             data: the JSON object.
-            room_id: the room it came in, where it does not say itself.
+            room_id: the room it came in; it counts more than what the event says.
             source: the part of a /sync answer it came in.
 
         Raises:
-            DecodeError: not a JSON object, or no usable type.
+            DecodeError: not a JSON object, no usable type, or holding what is not JSON.
         """
         kept = data if isinstance(data, bytes) else as_bytes(data)
         try:
@@ -260,11 +262,17 @@ def _lazily(data: bytes) -> Any:
 
 
 def _without_bad(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_bad(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [_without_bad(member) for member in value]
-    return None if isinstance(value, BadJSON) else value
+    """Put None for what is not JSON, in place; without recursion, as a value may be nested almost too deeply."""
+    whole = [value]
+    todo: list[Any] = [whole]
+    while todo:
+        container = todo.pop()
+        for key, member in list(container.items() if isinstance(container, dict) else enumerate(container)):
+            if isinstance(member, BadJSON):
+                container[key] = None
+            elif isinstance(member, (dict, list)):
+                todo.append(member)
+    return whole[0]
 
 
 def _object(value: Any) -> dict[str, Any]:

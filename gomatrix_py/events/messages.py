@@ -1,5 +1,7 @@
 """Contents of ``m.room.message`` as gomatrix offers them, to be sent with `Client.send_message_event`.
 
+What is read is in `gomatrix_py.events.contents.messages`, which knows encrypted files and relations too.
+
 Sizes are in bytes, widths and heights in pixels, durations in milliseconds. Spec: module "Instant
 messaging".
 """
@@ -10,6 +12,7 @@ import html
 import re
 
 from ..codec import Document, field
+from .contents.encrypted_file import EncryptedFile
 
 __all__ = [
     "AudioInfo",
@@ -41,7 +44,7 @@ class ThumbnailInfo(Document):
 
 
 class ImageInfo(Document):
-    """Size and kind of an image."""
+    """Size and kind of an image; `blurhash` (MSC2448) is a blurred preview."""
 
     height: int | None = field(default=None, name="h")
     width: int | None = field(default=None, name="w")
@@ -49,10 +52,13 @@ class ImageInfo(Document):
     size: int | None = None
     thumbnail_info: ThumbnailInfo | None = None
     thumbnail_url: str | None = None
+    thumbnail_file: EncryptedFile | None = None
+    is_animated: bool | None = None
+    blurhash: str | None = field(default=None, name="xyz.amorgan.blurhash")
 
 
 class VideoInfo(Document):
-    """Size, kind and length of a video."""
+    """Size, kind and length of a video; `blurhash` (MSC2448) is a blurred preview."""
 
     mimetype: str | None = None
     thumbnail_info: ThumbnailInfo | None = None
@@ -61,6 +67,8 @@ class VideoInfo(Document):
     width: int | None = field(default=None, name="w")
     duration: int | None = None
     size: int | None = None
+    thumbnail_file: EncryptedFile | None = None
+    blurhash: str | None = field(default=None, name="xyz.amorgan.blurhash")
 
 
 class AudioInfo(Document):
@@ -76,6 +84,9 @@ class FileInfo(Document):
 
     mimetype: str | None = None
     size: int | None = None
+    thumbnail_info: ThumbnailInfo | None = None
+    thumbnail_url: str | None = None
+    thumbnail_file: EncryptedFile | None = None
 
 
 class TextMessage(Document):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
-from ..codec import dumps, loads
+from ..codec import loads, loads_tolerant
 from ..errors import (
     Conflict,
     DecodeError,
@@ -77,11 +77,13 @@ def error_from(response: HttpResponse, tried: str) -> HTTPError:
 
 
 def _error_document(body: bytes) -> dict[str, Any]:
-    try:
-        document = loads(body)
-    except DecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
+    for decode in (loads, loads_tolerant):  # a server may quote what it was sent, lone surrogates and all
+        try:
+            document = decode(body)
+        except DecodeError:
+            continue
+        return document if isinstance(document, dict) else {}
+    return {}
 
 
 def _wrapped(document: dict[str, Any]) -> RespError | None:
@@ -94,12 +96,16 @@ def _wrapped(document: dict[str, Any]) -> RespError | None:
 
 
 def _read_stages(error: UserInteractive, document: dict[str, Any]) -> None:
-    flows = [flow.get("stages") for flow in document["flows"] if isinstance(flow, dict)]
-    error.flows = [[str(stage) for stage in stages] for stages in flows if isinstance(stages, list)]
+    stages = [flow.get("stages") for flow in document["flows"] if isinstance(flow, dict)]
+    error.flows = [flow for flow in stages if _is_list_of_texts(flow)]
     session, params, completed = (document.get(key) for key in ("session", "params", "completed"))
     error.session = session if isinstance(session, str) else ""
     error.params = params if isinstance(params, dict) else {}
-    error.completed = [str(stage) for stage in completed] if isinstance(completed, list) else []
+    error.completed = completed if _is_list_of_texts(completed) else []
+
+
+def _is_list_of_texts(value: Any) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def json_object(response: HttpResponse) -> dict[str, Any]:
@@ -110,5 +116,5 @@ def json_object(response: HttpResponse) -> dict[str, Any]:
     """
     document = loads(response.body or b"{}")
     if not isinstance(document, dict):
-        raise DecodeError(f"expected a JSON object, got {dumps(document)[:40]!r}")
+        raise DecodeError(f"expected a JSON object, got {type(document).__name__}")  # its text may be a secret
     return document

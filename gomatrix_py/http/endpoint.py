@@ -24,7 +24,7 @@ else:
 
     P = TypeVar("P")
 
-__all__ = ["Call", "Caller", "Empty", "Endpoint", "Response", "Target", "body", "header", "query"]
+__all__ = ["Call", "Caller", "Empty", "Endpoint", "Response", "Target", "body", "header", "member", "query"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -54,6 +54,11 @@ def header(*, default: Any = attrs.NOTHING, name: str | None = None, kw_only: bo
     return _field(default=default, name=name, kw_only=kw_only, metadata={_PLACE: "header"})
 
 
+def member(*, default: Any = attrs.NOTHING, name: str | None = None, kw_only: bool = False) -> Any:
+    """Declare a member of the JSON body where the verb does not imply it (a DELETE with ``auth``)."""
+    return _field(default=default, name=name, kw_only=kw_only, metadata={_PLACE: "member"})
+
+
 def body(*, default: Any = attrs.NOTHING, kw_only: bool = False) -> Any:
     """Declare the field that is the whole body: any JSON value, bytes, or an `Upload`."""
     return _field(default=default, kw_only=kw_only, repr=False, metadata={_PLACE: "body"})
@@ -74,12 +79,12 @@ class Target:
     app_service_user_id: str = ""
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(_field, query, header, body))
+@dataclass_transform(frozen_default=True, field_specifiers=(_field, query, header, member, body))
 class Endpoint(Model, Generic[R]):
     """One operation. A subclass names verb, path and answer, and its fields are the parameters.
 
     A field that stands in PATH is part of the path; every other one is a member of the JSON body, or of
-    the query where the verb has no body, unless it is declared with `query`, `header` or `body`.
+    the query where the verb has no body, unless it is declared with `query`, `header`, `member` or `body`.
 
     Class attributes:
         METHOD, PATH: the verb, and the path with fields in braces.
@@ -133,7 +138,7 @@ class Endpoint(Model, Generic[R]):
             in_query["user_id"] = target.app_service_user_id
         encoded = query_string(in_query)
         url = target.base_url + expand(self.PATH, in_path) + (f"?{encoded}" if encoded else "")
-        if isinstance(payload, dict) or (payload is not None and not isinstance(payload, (bytes, Upload))):
+        if payload is not None and not isinstance(payload, (bytes, Upload)):
             in_headers["Content-Type"] = "application/json"
             payload = dumps(payload)
         may_retry = self.METHOD in _SAFE_VERBS if self.IS_REPEATABLE is None else self.IS_REPEATABLE
@@ -206,7 +211,7 @@ class Endpoint(Model, Generic[R]):
             (payload,) = sorted_fields["body"].values()
             if not isinstance(payload, (bytes, Upload)):
                 payload = unstructure(payload)
-        elif self.METHOD in ("POST", "PUT"):
+        elif self.METHOD in ("POST", "PUT") or sorted_fields["member"]:
             payload = unstructure(sorted_fields["member"])
         headers = {name: str(value) for name, value in sorted_fields["header"].items()}
         return sorted_fields["path"], sorted_fields["query"], headers, payload

@@ -5,27 +5,35 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import IO
 
 import attrs
 
 from ..cancellation import CancelToken
 from ..clock import Clock, SystemClock
-from ..errors import ConnectError, HTTPError, LimitExceeded, MatrixError, RequestCancelled, RequestTimeout
+from ..errors import HTTPError, LimitExceeded, MatrixError, RequestCancelled, RequestTimeout
 from .answers import error_from
-from .messages import HttpRequest, HttpResponse, Transport, Upload
+from .messages import HttpRequest, HttpResponse, Transport
 from .redirects import is_redirect, next_request
 from .retry import RetryPolicy
+from .streams import Streams
 
 __all__ = ["Exchange", "RequestHook", "ResponseHook"]
 
 RequestHook = Callable[[HttpRequest], None]
-"""Called before each try with the request; its `headers` hold no credentials."""
+"""Called before each try with the request, without its token; a body is as it is sent.
+
+What it raises ends the call before anything is sent. A `TransportError` counts as a try that failed so.
+"""
 
 ResponseHook = Callable[[HttpRequest, "HttpResponse | MatrixError", float], None]
-"""Called after each try with the request, the answer or the error, and the seconds it took."""
+"""Called after each try with the request, the answer or the error, and the seconds it took.
+
+It only looks on: what it raises is logged, and the call ends as it would have without it.
+"""
 
 log = logging.getLogger("gomatrix_py.http")
+
+_A_MOMENT_S = 0.01
 
 
 class Exchange:
@@ -56,36 +64,39 @@ class Exchange:
         Raises:
             HTTPError: the last answer was not 2xx.
             TransportError: the last try brought no whole answer.
+            UsageError: the request cannot be sent.
         """
         policy = policy or self.policy
         deadline = self.clock.monotonic() + request.limits.total_s
-        streams = _Streams(request)
-        attempt = 0
+        streams = Streams(request)
+        attempts = refusals = 0
         while True:
             self._respect_pause(request, deadline)
             try:
                 return self._try(request, deadline)
             except MatrixError as error:
-                is_limited = isinstance(error, LimitExceeded) and error.retry_after_s is not None
-                attempt += 0 if is_limited else 1
-                wait_s = policy.wait_s(error, max(attempt, 1), may_retry=request.may_retry)
-                if wait_s is None or self.clock.monotonic() + wait_s >= deadline:
+                asked_s = error.retry_after_s if isinstance(error, LimitExceeded) else None
+                attempts, refusals = (attempts + 1, refusals) if asked_s is None else (attempts, refusals + 1)
+                wait_s = policy.wait_s(error, attempts, may_retry=request.may_retry, refusals=refusals)
+                if wait_s is not None and isinstance(error, LimitExceeded):
+                    self._pause(request.route, wait_s)
+                # where the server asks for more time than there is, trying earlier is in vain
+                if wait_s is None or self.clock.monotonic() + max(wait_s, asked_s or 0.0) >= deadline:
                     raise
                 if not streams.wind_back(error):
                     raise
-                if isinstance(error, LimitExceeded):
-                    self._pause(request.route, wait_s)
                 log.warning("%s; trying again in %.1f s", error, wait_s)
-                self._wait(request, wait_s)
+            self._wait(request, wait_s)
 
     def _try(self, request: HttpRequest, deadline: float) -> HttpResponse:
         followed = 0
-        original = request
+        total_s = request.limits.total_s
         while True:
             left_s = deadline - self.clock.monotonic()
             if left_s <= 0:
-                raise RequestTimeout(f"{request.route}: no answer within {original.limits.total_s:g} s")
-            request = attrs.evolve(request, limits=attrs.evolve(request.limits, total_s=left_s))
+                raise RequestTimeout(f"{request.route}: no answer within {total_s:g} s")
+            if request.limits.total_s - left_s > _A_MOMENT_S:  # the first try may keep its limits
+                request = attrs.evolve(request, limits=attrs.evolve(request.limits, total_s=left_s))
             response = self._observe(request)
             if is_redirect(response):
                 request = next_request(request, response, followed)
@@ -96,47 +107,44 @@ class Exchange:
                 raise error_from(response, request.route)
 
     def _observe(self, request: HttpRequest) -> HttpResponse:
+        shown = attrs.evolve(request, access_token="") if self.request_hooks or self.response_hooks else request
         for hook in tuple(self.request_hooks):
-            hook(request)
+            hook(shown)
         started = self.clock.monotonic()
-        outcome: HttpResponse | MatrixError | None = None
         try:
-            outcome = self.transport.send(request)
-            return outcome
+            response = self.transport.send(request)
         except MatrixError as error:
-            outcome = error
+            self._tell(shown, error, self.clock.monotonic() - started)
             raise
-        finally:
-            took_s = self.clock.monotonic() - started
-            if outcome is not None:
-                if log.isEnabledFor(logging.DEBUG):
-                    log.debug("%s: %s in %.3f s", request.route, _brief(outcome), took_s)
-                for response_hook in tuple(self.response_hooks):
-                    response_hook(request, outcome, took_s)
+        self._tell(shown, response, self.clock.monotonic() - started)
+        return response
+
+    def _tell(self, shown: HttpRequest, outcome: HttpResponse | MatrixError, took_s: float) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: %s in %.3f s", shown.route, _brief(outcome), took_s)
+        for hook in tuple(self.response_hooks):
+            try:
+                hook(shown, outcome, took_s)
+            except Exception:
+                log.exception("%s: an on_response hook raised", shown.route)
 
     def _pause(self, route: str, seconds: float) -> None:
-        until = self.clock.monotonic() + seconds
+        now = self.clock.monotonic()
         with self._lock:
-            self._paused_until[route] = max(until, self._paused_until.get(route, 0.0))
+            going_on = {name: until for name, until in self._paused_until.items() if until > now}
+            going_on[route] = max(now + seconds, going_on.get(route, now))
+            self._paused_until = going_on
 
     def _respect_pause(self, request: HttpRequest, deadline: float) -> None:
-        if not self._paused_until:
-            return
-        with self._lock:
-            until = self._paused_until.get(request.route)
-        if until is None:
-            return
-        now = self.clock.monotonic()
-        if until <= now:
-            with self._lock:
-                if self._paused_until.get(request.route) == until:
-                    del self._paused_until[request.route]
-        elif until >= deadline:
-            raise RequestTimeout(
-                f"{request.route}: the server asked to wait {until - now:.1f} s, longer than this call may take",
-                was_sent=False,
-            )
-        else:
+        while (until := self._paused_until.get(request.route)) is not None:
+            now = self.clock.monotonic()
+            if until <= now:
+                return
+            if until >= deadline:
+                raise RequestTimeout(
+                    f"{request.route}: the server asked to wait {until - now:.1f} s, longer than this call may take",
+                    was_sent=False,
+                )
             self._wait(request, until - now)
 
     def _wait(self, request: HttpRequest, seconds: float) -> None:
@@ -146,34 +154,6 @@ class Exchange:
 
 
 _NEVER = CancelToken()
-
-
-class _Streams:
-    """The file objects of a request, and where they stood before the first try."""
-
-    def __init__(self, request: HttpRequest) -> None:
-        self._source = _Mark(request.body.stream) if isinstance(request.body, Upload) else None
-        self._sink = _Mark(request.sink) if request.sink is not None else None
-
-    def wind_back(self, error: MatrixError) -> bool:
-        """Make ready for another try; False where bytes were taken or given that can't be had again."""
-        source_is_whole = self._source is None or isinstance(error, ConnectError) or self._source.return_to()
-        sink_is_clean = self._sink is None or isinstance(error, HTTPError) or self._sink.return_to(cut=True)
-        return source_is_whole and sink_is_clean
-
-
-class _Mark:
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._position = stream.tell() if stream.seekable() else None
-
-    def return_to(self, *, cut: bool = False) -> bool:
-        if self._position is None:
-            return False
-        self._stream.seek(self._position)
-        if cut:
-            self._stream.truncate()
-        return True
 
 
 def _brief(outcome: HttpResponse | MatrixError) -> str:

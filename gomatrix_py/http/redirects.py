@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import attrs
 
@@ -29,9 +29,13 @@ def next_request(request: HttpRequest, response: HttpResponse, followed: int) ->
         response: the redirect.
         followed: how many were followed before.
 
+    Returns:
+        The same request elsewhere; on another origin without token, body and headers.
+
     Raises:
         RedirectRefused: the rules of this request forbid it: any redirect of a call that is not a media
-            download or discovery, anything but GET, from https to http, too many, or no http(s) URL.
+            download or discovery, anything but GET, from https to http, too many, no http(s) URL, or one
+            with credentials.
 
     Source: specification, "Content repository" and "Server discovery"; requests re-sends bodies and, on
     the same host, tokens: so redirects are ours to follow.
@@ -40,15 +44,24 @@ def next_request(request: HttpRequest, response: HttpResponse, followed: int) ->
         raise RedirectRefused(f"{request.route}: the server answered with a redirect ({response.status})")
     if followed >= MAX_REDIRECTS:
         raise RedirectRefused(f"{request.route}: more than {MAX_REDIRECTS} redirects")
-    url = urljoin(request.url, response.headers["location"])
     try:
+        url = urljoin(request.url, _location(response))
         before, after = origin(request.url), origin(url)
     except UsageError as error:
-        raise RedirectRefused(f"{request.route}: {error}") from None
+        raise RedirectRefused(f"{request.route}: refused a redirect: {error}") from None
+    except ValueError:  # its text may hold the URL, which may hold a signature
+        raise RedirectRefused(f"{request.route}: refused a redirect: the URL cannot be parsed") from None
     if before[0] == "https" and after[0] != "https":
         raise RedirectRefused(f"{request.route}: redirected from https to http")
-    if urlsplit(url).username is not None:
-        raise RedirectRefused(f"{request.route}: redirected to a URL with credentials")
     if before == after:
         return attrs.evolve(request, url=url)
-    return attrs.evolve(request, url=url, access_token="", headers={})
+    return attrs.evolve(request, url=url, access_token="", headers={}, body=None)
+
+
+def _location(response: HttpResponse) -> str:
+    """Return where a redirect points; headers are read as Latin-1, and paths are UTF-8."""
+    location = response.headers["location"]
+    try:
+        return location.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return location

@@ -15,7 +15,6 @@ from ..errors import (
     ConnectError,
     HTTPError,
     LimitExceeded,
-    RequestCancelled,
     RequestTimeout,
     TLSError,
     TransportError,
@@ -32,9 +31,10 @@ class RetryPolicy:
     """How a failed call is tried again: full-jitter back-off, and the server's own word on 429.
 
     Attributes:
-        attempts: how often a call is sent at most; 1 means never again. Waits on 429 do not count.
+        attempts: how often a call is sent at most; 1 means never again. A 429 that says how long to wait
+            does not count.
         base_s: the first back-off is up to this long, each further one up to twice the last.
-        cap_s: no single wait is longer; a server that asks for more makes the call fail.
+        cap_s: no single wait is longer, whatever the server asks for.
         statuses: which answers are worth another try.
         randomness: a number in [0, 1), for tests.
     """
@@ -55,33 +55,35 @@ class RetryPolicy:
         ceiling: float = min(self.cap_s, self.base_s * 2.0 ** min(attempt - 1, 30))
         return self.randomness() * ceiling
 
-    def wait_s(self, error: Exception, attempt: int, *, may_retry: bool) -> float | None:
+    def wait_s(self, error: Exception, attempt: int, *, may_retry: bool, refusals: int = 1) -> float | None:
         """Return how long to wait before the next try, in seconds, or None to give up.
 
         Args:
             error: how this try ended.
             attempt: how many tries counted so far, this one included.
-            may_retry: whether the server may see this request twice.
+            may_retry: whether the server may see this request twice. A 429 was not acted on, and what
+                was not sent was not seen: they may be tried again in any case.
+            refusals: how many tries ended in a 429 that said how long to wait, this one included.
         """
-        if isinstance(error, LimitExceeded):
-            if 429 not in self.statuses:
-                return None
-            asked = error.retry_after_s
-            if asked is None:
-                return self.backoff_s(attempt) if attempt < self.attempts else None
-            return asked if asked <= self.cap_s else None
+        if isinstance(error, LimitExceeded) and 429 in self.statuses and error.retry_after_s is not None:
+            asked = min(error.retry_after_s, self.cap_s)
+            # a server that says "at once" again and again must not be asked in a tight loop
+            return asked if asked >= self.base_s else max(asked, self.backoff_s(refusals))
         if attempt >= self.attempts or not self._is_transient(error, may_retry):
             return None
         return self.backoff_s(attempt)
 
     def _is_transient(self, error: Exception, may_retry: bool) -> bool:
-        if isinstance(error, (RequestCancelled, TLSError)):
-            return False
+        if isinstance(error, LimitExceeded):
+            return 429 in self.statuses
+        if isinstance(error, HTTPError):
+            return may_retry and error.code in self.statuses
         if isinstance(error, ConnectError):
-            return True
-        if isinstance(error, (RequestTimeout, TruncatedAnswer)) or type(error) is TransportError:
-            return may_retry
-        return isinstance(error, HTTPError) and may_retry and error.code in self.statuses
+            return not isinstance(error, TLSError)
+        return may_retry and (isinstance(error, _BROKEN) or type(error) is TransportError)
+
+
+_BROKEN = (RequestTimeout, TruncatedAnswer)
 
 
 def retry_after_s(headers: Mapping[str, str], retry_after_ms: Any = None) -> float | None:
@@ -95,18 +97,24 @@ def retry_after_s(headers: Mapping[str, str], retry_after_ms: Any = None) -> flo
     """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return float(min(int(value[:12]), 10**9))
-    if value:
-        try:
-            moment = parsedate_to_datetime(value)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            moment = None
-        if moment is not None:
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=timezone.utc)
-            return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+        return float(min(int(value.lstrip("0")[:12] or "0"), 10**9))
+    moment = _date(value)
+    if moment is not None:
+        # by the server's own clock where it tells the time: ours may be wrong
+        now = _date(headers.get("date", "")) or datetime.now(timezone.utc)
+        return max(0.0, (moment - now).total_seconds())
     if isinstance(retry_after_ms, (int, float)) and not isinstance(retry_after_ms, bool):
         milliseconds = float(min(retry_after_ms, 1e12))
         if math.isfinite(milliseconds) and milliseconds >= 0:
             return milliseconds / 1000
     return None
+
+
+def _date(value: str) -> datetime | None:
+    if not value:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from string import Formatter
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ..codec import dumps, unstructure
 from ..errors import UsageError
@@ -24,6 +25,7 @@ __all__ = [
 
 Origin = tuple[str, str, int]
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*\Z")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -41,7 +43,7 @@ def segment(value: object, what: str = "path segment") -> str:
     text = check_id(value, what)
     if text in (".", ".."):
         raise UsageError(f"{what} is {text!r}, which cannot be part of a path")
-    return quote(text, safe="")
+    return _quoted(text)
 
 
 def path_fields(template: str) -> list[str]:
@@ -78,19 +80,14 @@ def check_base_url(url: str) -> str:
     if not isinstance(url, str):
         raise UsageError(f"the homeserver URL must be a string, not {type(url).__name__}")
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise UsageError("the homeserver URL cannot be parsed") from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise UsageError(f"the homeserver URL must look like https://matrix.example.org, not {url.split('@')[-1]!r}")
-    if parts.username is not None or parts.password is not None:
-        raise UsageError("the homeserver URL must not hold credentials")
-    if parts.query or parts.fragment or "\\" in url or any(ord(char) <= 32 for char in url):
-        raise UsageError("the homeserver URL must not hold a query, a fragment or white space")
-    if any(piece in (".", "..") for piece in parts.path.split("/")):
+        origin(url)
+    except UsageError as error:
+        # what was given is not shown: it may be a token that stands in the wrong place
+        raise UsageError(f"the homeserver URL must look like https://matrix.example.org: {error}") from None
+    if any(char in "?#\\" or char.isspace() or not char.isprintable() for char in url):
+        raise UsageError("the homeserver URL must not hold a query, a fragment, a backslash or white space")
+    if any(unquote(piece) in (".", "..") for piece in urlsplit(url).path.split("/")):
         raise UsageError("the homeserver URL must not hold '.' or '..' in its path")
-    del port
     return url.rstrip("/")
 
 
@@ -117,9 +114,13 @@ def query_string(values: Mapping[str, Any]) -> str:
             if one is not None:
                 pairs.append((key, _query_value(one)))
     try:
-        return urlencode(pairs, quote_via=quote, safe="")
+        return "&".join([f"{_quoted(key)}={_quoted(value)}" for key, value in pairs])
     except UnicodeEncodeError:
         raise UsageError("a query value holds a lone surrogate and cannot be sent") from None
+
+
+def _quoted(text: str) -> str:
+    return text if _UNRESERVED.match(text) else quote(text, safe="")
 
 
 def _query_value(value: Any) -> str:
@@ -135,13 +136,19 @@ def origin(url: str) -> Origin:
     """Return scheme, host and port: what a token or a body must never leave.
 
     Raises:
-        UsageError: not an http(s) URL.
+        UsageError: not an http(s) URL, or one with credentials or with a host that cannot be.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
+        host = parts.hostname or ""
+        host.rstrip(".").encode("idna")
     except ValueError:
         raise UsageError("the URL cannot be parsed") from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+    if parts.scheme not in _DEFAULT_PORTS or not host:
         raise UsageError("only http and https URLs can be requested")
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
+    if "@" in parts.netloc:
+        raise UsageError("the URL must not hold credentials")
+    if port == 0:
+        raise UsageError("the URL cannot have the port 0")
+    return parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme]

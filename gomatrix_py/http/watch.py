@@ -8,36 +8,62 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 __all__ = ["Watch", "current_watch", "watched"]
 
 _active = threading.local()
+_LONGEST_WAIT_S = 3600.0
 
 
 class Watch:
-    """The socket of one exchange, and whether somebody ended it."""
+    """The socket of one exchange, and whether somebody ended it.
 
-    __slots__ = ("_lock", "_socket", "deadline", "ended_by")
+    Attributes:
+        deadline: when the exchange ends, by `time.monotonic`.
+        idle_s: how long the peer may neither send nor take a byte, in seconds.
+        ended_by: "deadline" or "cancelled", "" while nobody ended it.
+        is_connecting: True while the connection does not stand: nothing of the request was sent.
+    """
 
-    def __init__(self, deadline: float) -> None:
+    __slots__ = ("_lock", "_socket", "deadline", "ended_by", "idle_s", "is_connecting")
+
+    def __init__(self, deadline: float, idle_s: float = math.inf) -> None:
         self.deadline = deadline
+        self.idle_s = idle_s
         self.ended_by = ""
+        self.is_connecting = False
         self._socket: socket.socket | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may end what its own thread is about to adopt
 
     def adopt(self, sock: socket.socket) -> None:
-        """Take a duplicate of the socket in use; it is shut down at once if the exchange was ended."""
+        """Hold a duplicate of the socket in use; it is shut down at once if the exchange was ended.
+
+        Only a duplicate can be shut down at any moment: the TLS layer takes the first socket over, and
+        http.client closes it before the body of an answer without keep-alive is read.
+        """
+        duplicate = socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM)
         with self._lock:
-            self._socket = sock
+            before, self._socket = self._socket, duplicate
             if self.ended_by:
                 self._shut_down()
+        if before is not None:
+            before.close()
+
+    def let_go(self) -> None:
+        """Forget the socket; whoever uses it from now on is out of reach."""
+        with self._lock:
+            sock, self._socket = self._socket, None
+        if sock is not None:
+            sock.close()
 
     def end(self, why: str) -> None:
-        """Make every blocked read or write of the exchange return now."""
+        """Make every blocked connect, read or write of the exchange return now."""
         with self._lock:
             if not self.ended_by:
                 self.ended_by = why
@@ -48,6 +74,64 @@ class Watch:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
+    def connect(
+        self,
+        host: str,
+        port: int,
+        timeout_s: float,
+        source: tuple[str, int] | None = None,
+        options: Iterable[Any] = (),
+    ) -> socket.socket:
+        """Return a socket that is connected, and can be ended while it connects.
+
+        Args:
+            host: a name or an address; the look-up of a name cannot be ended early.
+            port: the port.
+            timeout_s: for all addresses of the name together.
+            source: the address to connect from.
+            options: arguments of `socket.setsockopt`.
+
+        Raises:
+            OSError: no address could be connected to; socket.gaierror where there is none.
+        """
+        give_up_at = time.monotonic() + timeout_s
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        failure: OSError = TimeoutError("timed out")
+        for number, (family, kind, protocol, _, address) in enumerate(addresses):
+            # one dead address must not use up the time of the others
+            share_s = (give_up_at - time.monotonic()) / (len(addresses) - number)
+            if share_s <= 0 or self.ended_by:
+                break
+            try:
+                sock = socket.socket(family, kind, protocol)
+                self._connect(sock, address, share_s, source, options)
+            except OSError as error:
+                failure = error
+            else:
+                return sock
+        raise failure
+
+    def _connect(
+        self,
+        sock: socket.socket,
+        address: Any,
+        timeout_s: float,
+        source: tuple[str, int] | None,
+        options: Iterable[Any],
+    ) -> None:
+        try:
+            for option in options:
+                sock.setsockopt(*option)
+            sock.settimeout(timeout_s)
+            if source is not None:
+                sock.bind(source)
+            self.adopt(sock)
+            sock.connect(address)
+        except BaseException:
+            self.let_go()
+            sock.close()
+            raise
+
 
 def current_watch() -> Watch | None:
     """Return the watch of the exchange this thread is in."""
@@ -56,20 +140,29 @@ def current_watch() -> Watch | None:
 
 
 @contextlib.contextmanager
-def watched(total_s: float) -> Iterator[Watch]:
-    """Run one exchange under a deadline of `total_s` seconds."""
-    watch = Watch(time.monotonic() + total_s)
-    _active.watch = watch
-    _watchdog.add(watch)
+def watched(total_s: float, idle_s: float = math.inf) -> Iterator[Watch]:
+    """Run one exchange under a deadline of `total_s` seconds.
+
+    Exchanges nest: an upload may read from a stream that is itself downloaded meanwhile.
+    """
+    outer = current_watch()
+    watch = Watch(time.monotonic() + total_s, idle_s)
     try:
+        _active.watch = watch
+        _watchdog.add(watch)
         yield watch
     finally:
         _watchdog.remove(watch)
-        _active.watch = None
+        _active.watch = outer
+        watch.let_go()
 
 
 class _Watchdog:
     def __init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget everything: in a forked child the thread is gone, and the lock may be held for ever."""
         self._changed = threading.Condition()
         self._watches: set[Watch] = set()
         self._wakes_at = math.inf
@@ -78,7 +171,7 @@ class _Watchdog:
     def add(self, watch: Watch) -> None:
         with self._changed:
             self._watches.add(watch)
-            if self._thread is None or not self._thread.is_alive():  # not alive: a forked child
+            if self._thread is None or not self._thread.is_alive():
                 self._wakes_at = math.inf
                 self._thread = threading.Thread(target=self._run, name="gomatrix_py-watchdog", daemon=True)
                 self._thread.start()
@@ -96,10 +189,13 @@ class _Watchdog:
                 late = [watch for watch in self._watches if watch.deadline <= now]
                 self._watches.difference_update(late)
                 if not late:
-                    self._wakes_at = min((watch.deadline for watch in self._watches), default=math.inf)
-                    self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
+                    first = min((watch.deadline for watch in self._watches), default=math.inf)
+                    self._wakes_at = min(first, now + _LONGEST_WAIT_S)
+                    self._changed.wait(self._wakes_at - now)
             for watch in late:
                 watch.end("deadline")
 
 
 _watchdog = _Watchdog()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_watchdog.start_over)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ..codec import dumps, loads
 from ..errors import DecodeError, UsageError
 from ..events import Event
+from ..events.skim import NO_EVENTS
 from .state import RoomState, StateSource
 
 __all__ = ["Membership", "Room", "merged_summary"]
@@ -42,6 +44,7 @@ class Room:
     __slots__ = (
         "__weakref__",
         "_changes",
+        "_lock",
         "_state",
         "_summary",
         "highlight_count",
@@ -55,6 +58,7 @@ class Room:
         self.id = room_id
         self._state = RoomState(room_id, source)
         self._changes: dict[tuple[str, str], Event] = {}
+        self._lock = threading.Lock()
         self._summary: dict[str, Any] | bytes = {}
         self.membership: str = Membership.LEAVE.value
         self.notification_count = 0
@@ -76,12 +80,14 @@ class Room:
         """
         if event.state_key is None:
             raise UsageError(f"{event.type} has no state key, so it cannot be state")
-        self._state.put(event.type, event.state_key, event)
-        self._changes[event.type, event.state_key] = event
+        with self._lock:  # a change that is made while a store takes them is in this lot or the next
+            self._state.put(event.type, event.state_key, event)
+            self._changes[event.type, event.state_key] = event
 
     def apply(
         self,
         membership: str,
+        base_state: bytes,
         state: Iterable[tuple[str, str, bytes]],
         summary: bytes | None = None,
         notification_count: int | None = None,
@@ -90,6 +96,8 @@ class Room:
     ) -> None:
         """Take in what one /sync answer says; for stores, once it is stored. None means "as before"."""
         self.membership = membership
+        if base_state != NO_EVENTS:
+            self._state.put_unread(base_state)
         if state:
             self._state.put_all(state)
         if summary is not None:
@@ -103,12 +111,14 @@ class Room:
 
     def take_changes(self) -> dict[tuple[str, str], Event]:
         """Return what `update_state` set since the last call; for stores."""
-        changes, self._changes = self._changes, {}
+        with self._lock:
+            changes, self._changes = self._changes, {}
         return changes
 
     def put_back_changes(self, changes: dict[tuple[str, str], Event]) -> None:
         """Undo `take_changes` for a store that could not save them."""
-        self._changes = {**changes, **self._changes}
+        with self._lock:
+            self._changes = {**changes, **self._changes}
 
     def get_state_event(self, event_type: str, state_key: str = "") -> Event | None:
         """Return the state event of this type and key, or None."""
@@ -193,4 +203,7 @@ def merged_summary(known: bytes | None, changed: bytes) -> bytes:
         return known or b"{}"
     if not isinstance(news, dict) or not isinstance(before, dict):
         return known or b"{}"
-    return dumps({**before, **news}, ascii_only=True)
+    try:
+        return dumps({**before, **news}, ascii_only=True)
+    except UsageError:  # nested as deep as can just be read
+        return known or b"{}"

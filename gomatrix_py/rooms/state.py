@@ -6,11 +6,15 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
+from ..errors import DecodeError
 from ..events import Event
+from ..events.skim import state_pieces
 
 __all__ = ["RoomState", "StateSource"]
 
-StateByKey = dict[str, "Event | bytes"]
+MAX_UNREAD = 16
+
+_StateByKey = dict[str, "Event | bytes"]
 
 
 class StateSource(Protocol):
@@ -37,12 +41,13 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
         source: where the rest is; None where all there is has been put in.
     """
 
-    __slots__ = ("_entries", "_lock", "_room_id", "_source", "_whole_types")
+    __slots__ = ("_entries", "_lock", "_room_id", "_source", "_unread", "_whole_types")
 
     def __init__(self, room_id: str, source: StateSource | None = None) -> None:
         self._room_id = room_id
         self._source = source
-        self._entries: dict[str, StateByKey] = {}
+        self._entries: dict[str, _StateByKey] = {}
+        self._unread: list[bytes] = []
         self._whole_types: set[str] = set()
         self._lock = threading.RLock()
 
@@ -50,24 +55,45 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
         """Set one piece of state."""
         self.put_all(((event_type, state_key, event),))
 
+    def put_unread(self, array: bytes) -> None:
+        """Set state from a JSON array of events, which is decoded when somebody looks at this room."""
+        with self._lock:
+            self._unread.append(array)
+            if len(self._unread) > MAX_UNREAD:
+                self._read()
+
+    def _read(self) -> None:
+        with self._lock:
+            for array in self._unread:
+                self._put(state_pieces(array))
+            self._unread = []  # only now: a reader without the lock must not find neither
+
     def put_all(self, pieces: Iterable[tuple[str, str, Event | bytes]]) -> None:
         """Set pieces of state, each as (type, state key, event or its JSON), the last one winning."""
         with self._lock:
-            entries = self._entries
-            for event_type, state_key, event in pieces:
-                by_key = entries.get(event_type)
-                if by_key is None:
-                    by_key = entries[event_type] = {}
-                by_key[state_key] = event
+            if self._unread:
+                self._read()
+            self._put(pieces)
+
+    def _put(self, pieces: Iterable[tuple[str, str, Event | bytes]]) -> None:
+        entries = self._entries
+        for event_type, state_key, event in pieces:
+            by_key = entries.get(event_type)
+            if by_key is None:
+                by_key = entries[event_type] = {}
+            by_key[state_key] = event
 
     def forget(self) -> None:
         """Drop what is in memory; it is read from the source again."""
         with self._lock:
             self._entries = {}
+            self._unread = []
             self._whole_types = set()
 
     def event(self, event_type: str, state_key: str) -> Event | None:
         """Return one piece of state, or None."""
+        if self._unread:
+            self._read()
         by_key = self._entries.get(event_type)
         found = by_key.get(state_key) if by_key is not None else None
         if found is None:
@@ -82,28 +108,37 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
 
     def of_type(self, event_type: str) -> dict[str, Event]:
         """Return all state of one type, by state key."""
+        if self._unread:
+            self._read()
         self._read_type(event_type)
         with self._lock:
             entries = list(self._entries.get(event_type, {}).items())
-        return {key: self._as_event(event_type, key, found) for key, found in entries}
+        events = ((key, self._as_event(event_type, key, found)) for key, found in entries)
+        return {key: event for key, event in events if event is not None}
 
     def _read_type(self, event_type: str) -> None:
         if self._source is None or event_type in self._whole_types:
             return
         with self._lock:
-            stored: StateByKey = dict(self._source.state_of_type(self._room_id, event_type))
+            if event_type in self._whole_types:  # another thread was faster
+                return
+            stored: _StateByKey = dict(self._source.state_of_type(self._room_id, event_type))
             stored.update(self._entries.get(event_type, {}))
             if stored:
                 self._entries[event_type] = stored
             self._whole_types.add(event_type)
 
-    def _as_event(self, event_type: str, state_key: str, found: Event | bytes) -> Event:
+    def _as_event(self, event_type: str, state_key: str, found: Event | bytes) -> Event | None:
         if isinstance(found, Event):
             return found
-        event = Event.from_json(found, self._room_id)
+        try:
+            event = Event.from_json(found, self._room_id)
+        except DecodeError:  # what was skimmed only may be no event after all; one must not hide the others
+            return None
         with self._lock:
-            if self._entries[event_type].get(state_key) is found:
-                self._entries[event_type][state_key] = event
+            entries = self._entries.get(event_type, {})
+            if entries.get(state_key) is found:
+                entries[state_key] = event
         return event
 
     def __getitem__(self, event_type: str) -> dict[str, Event]:
@@ -113,6 +148,8 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
         return found
 
     def __iter__(self) -> Iterator[str]:
+        if self._unread:
+            self._read()
         types = dict.fromkeys(self._source.state_types(self._room_id) if self._source else ())
         types.update(dict.fromkeys(list(self._entries)))
         return iter(types)

@@ -1,6 +1,6 @@
 """Stores: what a client remembers. `base` and `records` say what a store is; the others are stores."""
 
-from .base import Storer, SyncStorer
+from .base import Storer, SyncStorer, is_sync_storer
 from .memory import InMemoryStore
 from .records import AccountDataRow, Gap, InboxRow, RoomDelta, SyncBatch
 from .sqlite import SQLiteStore
@@ -15,4 +15,5 @@ __all__ = [
     "SyncBatch",
     "Storer",
     "SyncStorer",
+    "is_sync_storer",
 ]

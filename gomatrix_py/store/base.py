@@ -8,12 +8,12 @@ that is what makes a client lose nothing when its process is killed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from ..rooms import Room
 from .records import Gap, InboxRow, SyncBatch
 
-__all__ = ["MAX_TRIES", "Storer", "SyncStorer"]
+__all__ = ["MAX_TRIES", "Storer", "SyncStorer", "is_sync_storer"]
 
 MAX_TRIES = 3
 """An event whose delivery ended the process this often is set aside."""
@@ -89,3 +89,15 @@ class SyncStorer(Storer, Protocol):
 
     def room_ids(self) -> Sequence[str]:
         """Return the ids of all known rooms."""
+
+
+def is_sync_storer(store: object) -> TypeGuard[SyncStorer]:
+    """Tell whether a store takes whole syncs; unlike `isinstance`, it looks at each class once."""
+    kind = type(store)
+    answer = _answers.get(kind)
+    if answer is None:
+        answer = _answers[kind] = issubclass(kind, SyncStorer)
+    return answer
+
+
+_answers: dict[type, bool] = {}

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from ..rooms import Room
+from .journal import Journal
 from .records import Gap, InboxRow, RoomDelta, SyncBatch
 
 __all__ = ["InMemoryStore"]
-
-SEEN_PER_ROOM = 1000
 
 
 class InMemoryStore:
@@ -28,12 +27,10 @@ class InMemoryStore:
         self.next_batches: dict[str, str] = {}
         self.rooms: dict[str, Room] = {}
         self._lock = threading.RLock()
-        self._inbox: dict[int, InboxRow] = {}
-        self._aside: dict[int, InboxRow] = {}
-        self._seen: dict[str, dict[str, None]] = {}
+        self._journal = Journal()
         self._gaps: dict[int, Gap] = {}
         self._account_data: dict[tuple[str, str], bytes] = {}
-        self._last_seq = 0
+        self._last_gap = 0
 
     # ------------------------------------------------------------ gomatrix's six
 
@@ -71,7 +68,7 @@ class InMemoryStore:
         journalled already is known by its id.
         """
         with self._lock:
-            rows = self._journal(batch.inbox)
+            rows = self._journal.append(batch.inbox)
             for delta in batch.rooms:
                 self._apply(delta)
             for data in batch.account_data:
@@ -87,6 +84,7 @@ class InMemoryStore:
             room = self.rooms[delta.room_id] = Room(delta.room_id)
         room.apply(
             delta.membership,
+            delta.base_state,
             delta.state,
             delta.summary,
             delta.notification_count,
@@ -94,62 +92,35 @@ class InMemoryStore:
             delta.prev_batch,
         )
         if delta.seen:
-            seen = self._seen.setdefault(delta.room_id, {})
-            seen.update(dict.fromkeys(delta.seen))
-            _forget_oldest(seen)
-
-    def _journal(self, rows: Iterable[InboxRow]) -> list[InboxRow]:
-        fresh: list[InboxRow] = []
-        for row in rows:
-            seen = self._seen.get(row.room_id)
-            if seen is None:
-                seen = self._seen[row.room_id] = {}
-            elif row.event_id in seen:
-                continue
-            self._last_seq += 1
-            row.seq = self._last_seq
-            self._inbox[row.seq] = row
-            if row.event_id:
-                seen[row.event_id] = None
-                if len(seen) > SEEN_PER_ROOM:
-                    _forget_oldest(seen)
-            fresh.append(row)
-        return fresh
+            self._journal.note(delta.room_id, delta.seen)
 
     # ------------------------------------------------------------ the journal
 
     def undelivered(self) -> Sequence[InboxRow]:
         """Return the rows not yet marked, in order."""
-        with self._lock:
-            return list(self._inbox.values())
+        return self._journal.undelivered()
 
     def begin_try(self, row: InboxRow) -> int:
         """Count one more delivery of a row."""
-        row.tries += 1
-        return row.tries
+        return self._journal.begin_try(row)
 
     def mark_delivered(self, rows: Iterable[InboxRow]) -> None:
-        """Take rows out of the journal."""
-        with self._lock:
-            for row in rows:
-                self._inbox.pop(row.seq, None)
+        """Take rows out of the journal, those set aside as well."""
+        self._journal.mark_delivered(rows)
 
     def set_aside(self, row: InboxRow, reason: str) -> None:
         """Keep a row, but deliver it no more."""
-        with self._lock:
-            self._inbox.pop(row.seq, None)
-            self._aside[row.seq] = row
+        self._journal.set_aside(row, reason)
 
     def quarantined(self) -> Sequence[InboxRow]:
         """Return the rows that were set aside."""
-        with self._lock:
-            return list(self._aside.values())
+        return self._journal.quarantined()
 
     # ------------------------------------------------------------ gaps and the rest
 
     def _add_gap(self, gap: Gap) -> None:
-        self._last_seq += 1
-        self._gaps[self._last_seq] = attrs.evolve(gap, id=self._last_seq)
+        self._last_gap += 1
+        self._gaps[self._last_gap] = attrs.evolve(gap, id=self._last_gap)
 
     def gaps(self, room_id: str | None = None) -> Sequence[Gap]:
         """Return the gaps of a room, or of all rooms."""
@@ -159,7 +130,7 @@ class InMemoryStore:
     def commit_gap(self, gap: Gap, rows: Sequence[InboxRow], rest: Gap | None) -> Sequence[InboxRow]:
         """Journal the events of a gap and replace it by what is left of it."""
         with self._lock:
-            fresh = self._journal(rows)
+            fresh = self._journal.append(rows)
             self._gaps.pop(gap.id, None)
             if rest is not None:
                 self._add_gap(rest)
@@ -167,7 +138,7 @@ class InMemoryStore:
 
     def has_event(self, room_id: str, event_id: str) -> bool:
         """Tell whether this event came before (of the last thousand of its room)."""
-        return event_id in self._seen.get(room_id, ())
+        return self._journal.knows(room_id, event_id)
 
     def load_account_data(self, event_type: str, room_id: str = "") -> bytes | None:
         """Return a piece of account data as the JSON of its event, or None."""
@@ -176,8 +147,3 @@ class InMemoryStore:
     def room_ids(self) -> Sequence[str]:
         """Return the ids of all known rooms."""
         return list(self.rooms)
-
-
-def _forget_oldest(seen: dict[str, None]) -> None:
-    while len(seen) > SEEN_PER_ROOM:
-        del seen[next(iter(seen))]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import attrs
 
 from ..events import EventSource
+from ..events.skim import NO_EVENTS, StatePiece, state_pieces
 
-__all__ = ["AccountDataRow", "Gap", "InboxRow", "RoomDelta", "StatePiece", "SyncBatch"]
-
-StatePiece = tuple[str, str, bytes]
-"""Event type, state key and the event's JSON."""
+__all__ = ["AccountDataRow", "Gap", "InboxRow", "RoomDelta", "SyncBatch"]
 
 
 @attrs.define(slots=True, repr=False)
@@ -40,7 +38,8 @@ class RoomDelta:
     Attributes:
         room_id: of the room.
         membership: how we stand to it now.
-        state: pieces of state in the order they apply.
+        base_state: a JSON array of state events that apply first, not looked at yet.
+        state: pieces of state that apply after those, in order.
         seen: ids of timeline events that nobody waits for.
         summary: heroes and counts, as JSON.
         notification_count, highlight_count: unread.
@@ -49,12 +48,17 @@ class RoomDelta:
 
     room_id: str
     membership: str
+    base_state: bytes = NO_EVENTS
     state: list[StatePiece] = attrs.field(factory=list)
     seen: list[str] = attrs.field(factory=list)
     summary: bytes | None = None
     notification_count: int | None = None
     highlight_count: int | None = None
     prev_batch: str | None = None
+
+    def all_state(self) -> list[StatePiece]:
+        """Return every piece of state, in the order they apply."""
+        return [*state_pieces(self.base_state), *self.state] if self.base_state != NO_EVENTS else self.state
 
 
 @attrs.define(slots=True)

@@ -10,9 +10,10 @@ from ..api.sync import SyncResponse
 from ..collector import quiet_collector
 from ..errors import DecodeError, LimitExceeded, MatrixError, MissingToken, UnknownToken, UserDeactivated
 from ..events import Event, EventSource
+from ..events.skim import NO_EVENTS
 from ..rooms import Room
-from ..store.base import MAX_TRIES, Storer, SyncStorer
-from ..store.memory import InMemoryStore
+from ..store.base import MAX_TRIES, Storer, SyncStorer, is_sync_storer
+from ..store.journal import Journal
 from ..store.records import InboxRow, SyncBatch
 from .listeners import Listener, ListenerPolicy, Listeners, ResponseListener, log_listener_error
 from .planner import Planner
@@ -20,6 +21,8 @@ from .planner import Planner
 __all__ = ["DefaultSyncer"]
 
 log = logging.getLogger("gomatrix_py.sync")
+
+LONGEST_WAIT_S = 3600.0
 
 
 class DefaultSyncer:
@@ -61,9 +64,7 @@ class DefaultSyncer:
         self.retry_wait_s = retry_wait_s
         self.listeners = Listeners()
         self._response_listeners: list[ResponseListener] = []
-        self._own_memory = InMemoryStore()
-        self._known_store: Storer | None = None
-        self._takes_batches = False
+        self._own_journal = Journal()
         self._failures = 0
 
     # ------------------------------------------------------------ listening
@@ -128,22 +129,23 @@ class DefaultSyncer:
         """
         for problem in response.problems:
             log.warning("left out of the sync answer: %s: %s", problem.path, problem.message)
-        self._failures = 0
         store = self.store
-        if store is not self._known_store:
-            self._known_store, self._takes_batches = store, isinstance(store, SyncStorer)
         with quiet_collector(len(response.body)):
             batch = self.plan(response, since)
-            rows = store.commit_sync(batch) if self._takes_batches else None  # type: ignore[union-attr]
-        if rows is None:
+            rows = store.commit_sync(batch) if is_sync_storer(store) else None
+        self._failures = 0
+        if is_sync_storer(store) and rows is not None:
+            self.deliver(store, rows)
+        else:
             self._process_with_six_methods(store, batch)
-        elif rows:
-            self.deliver(store, rows)  # type: ignore[arg-type]
         for callback in tuple(self._response_listeners):
-            callback(response, since)
+            try:
+                callback(response, since)
+            except Exception as error:  # noqa: BLE001 - a listener may raise anything
+                self.listener_policy(response, callback, error)
 
     def on_failed_sync(self, response: SyncResponse | None, error: Exception) -> float:
-        """Wait a little longer each time, up to `retry_wait_s` seconds, or as long as the server asks.
+        """Wait a little longer each time, up to `retry_wait_s` seconds; as long as the server asks, an hour at most.
 
         Raises:
             UnknownToken, MissingToken, UserDeactivated: trying again cannot help.
@@ -151,7 +153,7 @@ class DefaultSyncer:
         if isinstance(error, (UnknownToken, MissingToken, UserDeactivated)):
             raise error
         if isinstance(error, LimitExceeded) and error.retry_after_s is not None:
-            return error.retry_after_s
+            return min(error.retry_after_s, LONGEST_WAIT_S)
         self._failures += 1
         return min(self.retry_wait_s, 0.5 * 2.0 ** min(self._failures, 20))
 
@@ -163,16 +165,14 @@ class DefaultSyncer:
 
     def plan(self, response: SyncResponse, since: str) -> SyncBatch:
         """Return all that an answer changes; nothing is stored."""
-        planner = Planner(
-            self.user_id, self.listeners.wanting, self._known_membership, deliver_initial=self.deliver_initial
-        )
+        planner = Planner(self.user_id, self.listeners, self._known_membership, deliver_initial=self.deliver_initial)
         return planner.plan(response, since)
 
     def _known_membership(self, room_id: str) -> str:
         room = self.store.load_room(room_id) if self.store is not None else None
         return room.membership if room is not None else "leave"
 
-    def deliver(self, store: SyncStorer, rows: Sequence[InboxRow]) -> None:
+    def deliver(self, store: SyncStorer | Journal, rows: Sequence[InboxRow]) -> None:
         """Tell the listeners of journalled events, and mark those that were handled.
 
         Raises:
@@ -189,7 +189,7 @@ class DefaultSyncer:
             if done:
                 store.mark_delivered(rows[:done])
 
-    def deliver_again(self, store: SyncStorer) -> None:
+    def deliver_again(self) -> None:
         """Deliver what an earlier run journalled but did not finish.
 
         Each row is counted before its listeners run, so that one that keeps ending the process is set
@@ -198,6 +198,7 @@ class DefaultSyncer:
         Raises:
             ListenerFailed: the policy says to stop.
         """
+        store = self.store if is_sync_storer(self.store) else self._own_journal
         for row in store.undelivered():
             if row.tries >= MAX_TRIES - 1:
                 log.error("set aside after %d tries: %s in %s", row.tries + 1, row.event_id, row.room_id)
@@ -229,16 +230,18 @@ class DefaultSyncer:
                 room = store.load_room(delta.room_id) or Room(delta.room_id)
                 room.apply(
                     delta.membership,
+                    NO_EVENTS,
                     (),
                     delta.summary,
                     delta.notification_count,
                     delta.highlight_count,
                     delta.prev_batch,
                 )
-                for event in _events(delta.room_id, (json for _, _, json in delta.state)):
+                for event in _events(delta.room_id, (json for _, _, json in delta.all_state())):
                     room.update_state(event)
                 store.save_room(room)
-        self.deliver(self._own_memory, self._own_memory.commit_sync(SyncBatch("", "", [], batch.inbox)))
+        self._own_journal.append(batch.inbox)
+        self.deliver(self._own_journal, self._own_journal.undelivered())
 
 
 def _events(room_id: str, pieces: Iterable[bytes]) -> Iterable[Event]:

@@ -11,7 +11,7 @@ from ..api.room_history import RespMessages
 from ..events import Event, EventSource
 from ..store.records import Gap, InboxRow
 
-__all__ = ["GapPages", "fetch_gap"]
+__all__ = ["GapPages", "Pages", "fetch_gap"]
 
 PAGE = 100
 
@@ -32,7 +32,7 @@ def fetch_gap(gap: Gap, pages: Pages, is_known: Callable[[str, str], bool], limi
     Args:
         gap: what is missing.
         pages: fetches one page.
-        is_known: tells whether an event of a room came before; paging stops there.
+        is_known: tells whether an event of a room came before; those are left out.
         limit: fetch no more than about this many events; None for all.
 
     Returns:
@@ -44,11 +44,13 @@ def fetch_gap(gap: Gap, pages: Pages, is_known: Callable[[str, str], bool], limi
     while limit is None or len(newest_first) < limit:
         wanted = PAGE if limit is None else min(PAGE, limit - len(newest_first))
         page = pages(gap.room_id, token, gap.since, wanted)
-        for event in page.chunk:
-            if event.event_id and is_known(gap.room_id, event.event_id):
-                return GapPages(_rows(gap, newest_first), None)
-            newest_first.append(event)
-        if not page.end or page.end in seen_tokens:  # a server that repeats its token has no more to say
+        fresh = [event for event in page.chunk if not (event.event_id and is_known(gap.room_id, event.event_id))]
+        newest_first += fresh
+        # State of the gap may be known from the answer that left it out; a message may not. So a page of
+        # nothing but known events, a message among them, lies before the gap: the server went past `to`.
+        is_past_the_gap = not fresh and not all(event.is_state for event in page.chunk)
+        # a server that repeats its token has no more to say
+        if is_past_the_gap or not page.end or page.end in seen_tokens:
             return GapPages(_rows(gap, newest_first), None)
         token = page.end
         seen_tokens.add(token)

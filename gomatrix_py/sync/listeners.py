@@ -7,10 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from ..api.sync import SyncResponse
+from ..codec import dumps
 from ..errors import ListenerFailed
 from ..events import Event, EventSource
 
-__all__ = ["Listener", "ListenerPolicy", "Listeners", "log_listener_error", "raise_listener_error"]
+__all__ = [
+    "Listener",
+    "ListenerPolicy",
+    "Listeners",
+    "ResponseListener",
+    "log_listener_error",
+    "raise_listener_error",
+]
 
 Listener = Callable[[Event], Any]
 """Called with each event; what it returns does not matter."""
@@ -18,22 +26,29 @@ Listener = Callable[[Event], Any]
 ResponseListener = Callable[[SyncResponse, str], Any]
 """Called with each answer and the `since` it answers."""
 
-ListenerPolicy = Callable[[Event, Listener, Exception], None]
-"""Called when a listener raises; whatever it raises itself stops the sync."""
+ListenerPolicy = Callable[["Event | SyncResponse", "Listener | ResponseListener", Exception], None]
+"""Called when a listener raises on an event or a whole answer; whatever it raises itself stops the sync."""
 
 log = logging.getLogger("gomatrix_py.sync")
 
 
-def log_listener_error(event: Event, listener: Listener, error: Exception) -> None:
+def log_listener_error(told: Event | SyncResponse, listener: Listener | ResponseListener, error: Exception) -> None:
     """Log what a listener raised, and go on."""
-    name = getattr(listener, "__qualname__", repr(listener))
-    log.error("listener %s raised on %s %s", name, event.type, event.event_id, exc_info=error)
+    log.error("listener %s raised on %s", _name(listener), _brief(told), exc_info=error)
 
 
-def raise_listener_error(event: Event, listener: Listener, error: Exception) -> None:
-    """Stop the sync; the event is delivered again by the next one."""
-    name = getattr(listener, "__qualname__", repr(listener))
-    raise ListenerFailed(f"listener {name} raised {type(error).__name__} on {event.type} {event.event_id}") from error
+def raise_listener_error(told: Event | SyncResponse, listener: Listener | ResponseListener, error: Exception) -> None:
+    """Stop the sync; an event is delivered again by the next one, a whole answer is not."""
+    raise ListenerFailed(f"listener {_name(listener)} raised {type(error).__name__} on {_brief(told)}") from error
+
+
+def _name(listener: Listener | ResponseListener) -> str:
+    name: str = getattr(listener, "__qualname__", repr(listener))
+    return name
+
+
+def _brief(told: Event | SyncResponse) -> str:
+    return f"{told.type} {told.event_id}" if isinstance(told, Event) else repr(told)
 
 
 class Listeners:
@@ -42,16 +57,30 @@ class Listeners:
     def __init__(self) -> None:
         self._table: list[tuple[str | None, EventSource | None, Listener]] = []
         self._found: dict[tuple[EventSource, str], tuple[Listener, ...]] = {}
+        self._types: dict[EventSource, list[bytes] | None] = {}
 
     def add(self, listener: Listener, event_type: str | None, source: EventSource | None) -> None:
         """Let a listener hear of events of a type (None: any) from a source (None: any)."""
         self._table = [*self._table, (event_type, source, listener)]
         self._found = {}
+        self._types = {}
 
     def remove(self, listener: Listener) -> None:
         """Let a listener hear of nothing any more."""
         self._table = [entry for entry in self._table if entry[2] != listener]
         self._found = {}
+        self._types = {}
+
+    def may_want(self, source: EventSource, array: bytes) -> bool:
+        """Tell, without decoding, whether anybody could want an event of this JSON array.
+
+        A type that stands nowhere in the array, not even in escapes, is the type of none of its events.
+        """
+        if source not in self._types:
+            types = {kind for kind, wanted_source, _ in self._table if wanted_source in (None, source)}
+            self._types[source] = None if None in types else [dumps(kind) for kind in sorted(types, key=str)]
+        wanted = self._types[source]
+        return wanted is None or (bool(wanted) and (b"\\u" in array or any(kind in array for kind in wanted)))
 
     def wanting(self, source: EventSource, event_type: str) -> tuple[Listener, ...]:
         """Return the listeners for such an event, in the order they were added."""

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from ..api.sync import EventList, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, SyncResponse, Timeline
-from ..codec import RawJSON, Shape, as_bytes, loads, shape_decoder
+from ..api.sync import EventList, JoinedRoom, LeftRoom, SyncResponse, Timeline
+from ..codec import RawJSON, Shape, loads, shape_decoder
 from ..errors import DecodeError
-from ..events import Event, EventSource
+from ..events import EventSource
+from ..events.skim import NO_EVENTS, Skimmed, skim, state_pieces
 from ..store.records import AccountDataRow, Gap, InboxRow, RoomDelta, SyncBatch
 
-__all__ = ["Planner"]
+__all__ = ["KnownMembership", "Planner", "Wishes"]
 
-log = logging.getLogger("gomatrix_py.sync")
-
-Wants = Callable[[EventSource, str], Any]
 KnownMembership = Callable[[str], str]
 
+# What a first sync delivers: what is waiting for an answer, not what is history.
+_DELIVERED_AT_FIRST = frozenset({EventSource.INVITE, EventSource.KNOCK, EventSource.TO_DEVICE})
+_MOST = 2**53 - 1
+_NO_MEMBERS = RawJSON(b"{}")
 
-class _Head(Shape, gc=False):
-    type: str
-    state_key: str | None = None
-    event_id: str = ""
+
+class Wishes(Protocol):
+    """Who wants what; `Listeners` is one."""
+
+    def wanting(self, source: EventSource, event_type: str) -> object:
+        """Return something true where anybody wants such events."""
+
+    def may_want(self, source: EventSource, array: bytes) -> bool:
+        """Tell, without decoding, whether anybody could want an event of this JSON array."""
 
 
 class _Counts(Shape, gc=False):
@@ -31,30 +37,7 @@ class _Counts(Shape, gc=False):
     highlight_count: int | None = None
 
 
-_strict_head = shape_decoder(_Head)
 _counts = shape_decoder(_Counts)
-
-_NO_TIMELINE = Timeline()
-_NO_EVENTS = EventList()
-_EMPTY = b"{}"
-
-# What a first sync delivers: what is waiting for an answer, not what is history.
-_DELIVERED_AT_FIRST = frozenset({EventSource.INVITE, EventSource.KNOCK, EventSource.TO_DEVICE})
-
-
-def _head(raw: RawJSON) -> tuple[_Head, bytes] | None:
-    """Return the envelope of an event and its JSON; None for what is no event, which is then left out."""
-    data = as_bytes(raw)
-    try:
-        return _strict_head(data), data
-    except DecodeError:
-        pass
-    try:
-        event = Event.from_json(data)
-    except DecodeError as error:
-        log.warning("left out something that is no event: %s", error)
-        return None
-    return _Head(event.type, event.state_key, event.event_id), event.json
 
 
 class Planner:
@@ -62,16 +45,16 @@ class Planner:
 
     Args:
         user_id: our own.
-        wants: tells whether anybody listens to such events.
+        wishes: who wants what.
         known_membership: how we stood to a room before.
         deliver_initial: deliver what a first sync brings, history included.
     """
 
     def __init__(
-        self, user_id: str, wants: Wants, known_membership: KnownMembership, *, deliver_initial: bool = False
+        self, user_id: str, wishes: Wishes, known_membership: KnownMembership, *, deliver_initial: bool = False
     ) -> None:
         self.user_id = user_id
-        self.wants = wants
+        self.wishes = wishes
         self.known_membership = known_membership
         self.deliver_initial = deliver_initial
 
@@ -82,148 +65,139 @@ class Planner:
             response: the answer.
             since: what it answers, "" for a first sync.
         """
-        batch = SyncBatch(self.user_id, response.next_batch)
-        is_first = not since and not self.deliver_initial
-        if response.to_device.raw_events:
-            self._inbox(batch, "", response.to_device, EventSource.TO_DEVICE, is_first)
-        if response.account_data.raw_events:
-            self._account_data(batch, "", response.account_data, is_first)
+        return _Plan(self, response, since).batch
+
+
+class _Plan:
+    """One answer being planned."""
+
+    def __init__(self, planner: Planner, response: SyncResponse, since: str) -> None:
+        self.planner = planner
+        self.wanting = planner.wishes.wanting
+        self.is_first = not since and not planner.deliver_initial
+        self.batch = SyncBatch(planner.user_id, response.next_batch)
+        self.inbox = self.batch.inbox
+        if not response.to_device.is_empty:
+            self._loose("", response.to_device, EventSource.TO_DEVICE)
+        if not response.account_data.is_empty:
+            self._account_data("", response.account_data)
         rooms = response.rooms
         for room_id, invited in rooms.invite.items():
-            self._stripped(batch, room_id, invited, is_first)
+            self._stripped(room_id, invited.invite_state, "invite", EventSource.INVITE)
         for room_id, knocked in rooms.knock.items():
-            self._stripped(batch, room_id, knocked, is_first)
+            self._stripped(room_id, knocked.knock_state, "knock", EventSource.KNOCK)
         for room_id, joined in rooms.join.items():
-            self._joined(batch, room_id, joined, since, is_first)
+            self._joined(room_id, joined, since)
         for room_id, left in rooms.leave.items():
-            self._left(batch, room_id, left, is_first)
-        if response.presence.raw_events:
-            self._inbox(batch, "", response.presence, EventSource.PRESENCE, is_first)
-        return batch
+            self._left(room_id, left, since)
+        if not response.presence.is_empty:
+            self._loose("", response.presence, EventSource.PRESENCE)
+
+    def _is_quiet(self, source: EventSource) -> bool:
+        return self.is_first and source not in _DELIVERED_AT_FIRST
 
     # ------------------------------------------------------------ rooms
 
-    def _joined(self, batch: SyncBatch, room_id: str, room: JoinedRoom, since: str, is_first: bool) -> None:
+    def _joined(self, room_id: str, room: JoinedRoom, since: str) -> None:
         delta = RoomDelta(room_id, "join")
-        timeline = room.timeline or _NO_TIMELINE
-        self._room_state(batch, delta, room, EventSource.STATE, is_first)
-        self._timeline(batch, delta, room, EventSource.TIMELINE, is_first)
-        if timeline.prev_batch is not None:
-            delta.prev_batch = timeline.prev_batch
-            if timeline.limited and since:
-                batch.gaps.append(Gap(room_id, since, timeline.prev_batch))
-        if room.ephemeral is not None and room.ephemeral.raw_events:
-            self._inbox(batch, room_id, room.ephemeral, EventSource.EPHEMERAL, is_first)
-        if room.account_data is not None and room.account_data.raw_events:
-            self._account_data(batch, room_id, room.account_data, is_first)
-        summary = as_bytes(room.summary)
-        if summary != _EMPTY:
-            delta.summary = summary
-        self._unread(delta, room.unread_notifications)
-        batch.rooms.append(delta)
+        has_own_join = self._state_and_timeline(delta, room, EventSource.STATE, EventSource.TIMELINE)
+        if room.timeline is not None and room.timeline.prev_batch is not None:
+            delta.prev_batch = room.timeline.prev_batch
+        self._note_gap(room_id, room.timeline, since, is_since_join=has_own_join)
+        if room.ephemeral is not None and not room.ephemeral.is_empty:
+            self._loose(room_id, room.ephemeral, EventSource.EPHEMERAL)
+        if room.account_data is not None and not room.account_data.is_empty:
+            self._account_data(room_id, room.account_data)
+        if room.summary != _NO_MEMBERS:
+            delta.summary = bytes(room.summary)
+        _put_counts(delta, room.unread_notifications)
+        self.batch.rooms.append(delta)
 
-    def _unread(self, delta: RoomDelta, raw: RawJSON) -> None:
-        if len(memoryview(raw)) > 2:
-            try:
-                counts: _Counts = _counts(raw)
-            except DecodeError:
-                return
-            delta.notification_count, delta.highlight_count = (
-                counts.notification_count,
-                counts.highlight_count,
-            )
-
-    def _left(self, batch: SyncBatch, room_id: str, room: LeftRoom, is_first: bool) -> None:
+    def _left(self, room_id: str, room: LeftRoom, since: str) -> None:
         delta = RoomDelta(room_id, "leave")
-        self._room_state(batch, delta, room, EventSource.LEAVE, is_first)
-        self._timeline(batch, delta, room, EventSource.LEAVE, is_first)
-        if room.account_data is not None:
-            self._account_data(batch, room_id, room.account_data, is_first)
-        batch.rooms.append(delta)
+        self._state_and_timeline(delta, room, EventSource.LEAVE, EventSource.LEAVE)
+        self._note_gap(room_id, room.timeline, since, is_since_join=True)
+        if room.account_data is not None and not room.account_data.is_empty:
+            self._account_data(room_id, room.account_data)
+        self.batch.rooms.append(delta)
 
-    def _stripped(self, batch: SyncBatch, room_id: str, room: InvitedRoom | KnockedRoom, is_first: bool) -> None:
-        if isinstance(room, InvitedRoom):
-            delta, source, events = RoomDelta(room_id, "invite"), EventSource.INVITE, room.invite_state
-        else:
-            delta, source, events = RoomDelta(room_id, "knock"), EventSource.KNOCK, room.knock_state
-        self._state(batch, delta, events or _NO_EVENTS, source, is_first)
-        batch.rooms.append(delta)
+    def _note_gap(self, room_id: str, timeline: Timeline | None, since: str, *, is_since_join: bool) -> None:
+        """Note what a limited timeline left out, unless it only left out what was said before we came."""
+        if timeline is None or not timeline.limited or not timeline.prev_batch or not since:
+            return
+        if is_since_join and self.planner.known_membership(room_id) != "join":
+            return
+        self.batch.gaps.append(Gap(room_id, since, timeline.prev_batch))
 
-    def _room_state(
-        self,
-        batch: SyncBatch,
-        delta: RoomDelta,
-        room: JoinedRoom | LeftRoom,
-        source: EventSource,
-        is_first: bool,
-    ) -> None:
-        """Apply the state before the timeline, or the one after it, where the server sends that."""
-        if room.state is not None and room.state.raw_events:
-            self._state(batch, delta, room.state, source, is_first)
-        if room.state_after is not None:
-            in_timeline = set()
-            for raw in (room.timeline or _NO_TIMELINE).raw_events if room.state_after.raw_events else ():
-                found = _head(raw)
-                in_timeline.add(found[0].event_id if found else "")
-            self._state(batch, delta, room.state_after, source, is_first, in_timeline)
+    def _stripped(self, room_id: str, state: EventList | None, membership: str, source: EventSource) -> None:
+        delta = RoomDelta(room_id, membership)
+        if state is not None:
+            self._state(delta, state, source, ())
+        self.batch.rooms.append(delta)
+
+    # ------------------------------------------------------------ state and timeline
+
+    def _state_and_timeline(
+        self, delta: RoomDelta, room: JoinedRoom | LeftRoom, state_source: EventSource, source: EventSource
+    ) -> bool:
+        """`state` is how things stood before the timeline, `state_after` how they stand after it.
+
+        Returns:
+            Whether the timeline holds our own join.
+        """
+        skimmed = [] if room.timeline is None or room.timeline.is_empty else skim(room.timeline.array)
+        if room.state is not None and not room.state.is_empty:
+            self._state(delta, room.state, state_source, skimmed)
+        if room.state_after is None:
+            for head, data in skimmed:
+                if head.state_key is not None:
+                    delta.state.append((head.type, head.state_key, data))
+        elif not room.state_after.is_empty:
+            self._state(delta, room.state_after, state_source, skimmed)
+        return bool(skimmed) and self._timeline(delta, skimmed, source)
 
     def _state(
-        self,
-        batch: SyncBatch,
-        delta: RoomDelta,
-        events: EventList,
-        source: EventSource,
-        is_first: bool,
-        delivered_elsewhere: set[str] | None = None,
+        self, delta: RoomDelta, events: EventList, source: EventSource, timeline: Sequence[tuple[Skimmed, bytes]]
     ) -> None:
-        is_quiet = is_first and source not in _DELIVERED_AT_FIRST
-        room_id, state, wants = delta.room_id, delta.state, self.wants
-        for raw in events.raw_events:
-            found = _head(raw)
-            if found is None:
-                continue
-            head, data = found
-            if head.state_key is None:
-                continue
-            state.append((head.type, head.state_key, data))
-            if is_quiet or not wants(source, head.type):
-                continue
-            if delivered_elsewhere is None or head.event_id not in delivered_elsewhere:
-                batch.inbox.append(InboxRow(room_id, head.event_id, source, data))
-
-    def _timeline(
-        self,
-        batch: SyncBatch,
-        delta: RoomDelta,
-        room: JoinedRoom | LeftRoom,
-        source: EventSource,
-        is_first: bool,
-    ) -> None:
-        if room.timeline is None or not room.timeline.raw_events:
+        """Apply state; what the timeline has as well is delivered from there."""
+        array = bytes(events.array)
+        is_unwanted = self._is_quiet(source) or not self.planner.wishes.may_want(source, array)
+        if is_unwanted and delta.base_state == NO_EVENTS and not delta.state:
+            delta.base_state = array
             return
-        heads = [found for found in map(_head, room.timeline.raw_events) if found is not None]
-        if room.state_after is None:
-            delta.state.extend(
-                (head.type, head.state_key, data) for head, data in heads if head.state_key is not None
-            )
-        deliver_from = len(heads) if is_first else self._after_own_join(delta.room_id, heads)
-        room_id, inbox, wants = delta.room_id, batch.inbox, self.wants
-        for number, (head, data) in enumerate(heads):
-            if number >= deliver_from and wants(source, head.type):
-                inbox.append(InboxRow(room_id, head.event_id, source, data))
+        if is_unwanted:
+            delta.state.extend(state_pieces(array))
+            return
+        in_timeline = {head.event_id for head, _ in timeline if head.event_id}
+        for head, data in skim(array):
+            if head.state_key is not None:
+                delta.state.append((head.type, head.state_key, data))
+                if self.wanting(source, head.type) and head.event_id not in in_timeline:
+                    self.inbox.append(InboxRow(delta.room_id, head.event_id, source, data))
+
+    def _timeline(self, delta: RoomDelta, skimmed: list[tuple[Skimmed, bytes]], source: EventSource) -> bool:
+        room_id, wanting = delta.room_id, self.wanting
+        is_quiet = self._is_quiet(source)
+        own_join = None if is_quiet else self._own_join(room_id, skimmed)
+        deliver_from = len(skimmed) if is_quiet else own_join or 0
+        for number, (head, data) in enumerate(skimmed):
+            if number >= deliver_from and wanting(source, head.type):
+                self.inbox.append(InboxRow(room_id, head.event_id, source, data))
             elif head.event_id:
                 delta.seen.append(head.event_id)
+        return own_join is not None
 
-    def _after_own_join(self, room_id: str, heads: list[tuple[_Head, bytes]]) -> int:
+    def _own_join(self, room_id: str, skimmed: list[tuple[Skimmed, bytes]]) -> int | None:
         """Return where news begin: what stands before our own join is history we may have seen before."""
-        own: list[tuple[int, bytes]] = [
+        own_id = self.planner.user_id
+        own = [
             (number, data)
-            for number, (head, data) in enumerate(heads)
-            if head.state_key == self.user_id and head.type == "m.room.member"
+            for number, (head, data) in enumerate(skimmed)
+            if head.state_key == own_id and head.type == "m.room.member"
         ]
         if not own:
-            return 0
-        begin, before = 0, self.known_membership(room_id)
+            return None
+        begin, before = None, self.planner.known_membership(room_id)
         for number, data in own:
             membership = _membership(data)
             if membership == "join" and before != "join":
@@ -233,20 +207,32 @@ class Planner:
 
     # ------------------------------------------------------------ what is in no timeline
 
-    def _inbox(self, batch: SyncBatch, room_id: str, events: EventList, source: EventSource, is_first: bool) -> None:
-        if is_first and source not in _DELIVERED_AT_FIRST:
-            return
-        for raw in events.raw_events:
-            found = _head(raw)
-            if found is not None and self.wants(source, found[0].type):
-                batch.inbox.append(InboxRow(room_id, "", source, found[1]))
+    def _loose(self, room_id: str, events: EventList, source: EventSource) -> None:
+        if not self._is_quiet(source):
+            for head, data in skim(events.array):
+                if self.wanting(source, head.type):
+                    self.inbox.append(InboxRow(room_id, "", source, data))
 
-    def _account_data(self, batch: SyncBatch, room_id: str, events: EventList, is_first: bool) -> None:
-        for raw in events.raw_events:
-            found = _head(raw)
-            if found is not None:
-                batch.account_data.append(AccountDataRow(room_id, found[0].type, found[1]))
-        self._inbox(batch, room_id, events, EventSource.ACCOUNT_DATA, is_first)
+    def _account_data(self, room_id: str, events: EventList) -> None:
+        is_quiet = self._is_quiet(EventSource.ACCOUNT_DATA)
+        for head, data in skim(events.array):
+            self.batch.account_data.append(AccountDataRow(room_id, head.type, data))
+            if not is_quiet and self.wanting(EventSource.ACCOUNT_DATA, head.type):
+                self.inbox.append(InboxRow(room_id, "", EventSource.ACCOUNT_DATA, data))
+
+
+def _put_counts(delta: RoomDelta, raw: RawJSON) -> None:
+    if raw != _NO_MEMBERS:
+        try:
+            counts: _Counts = _counts(raw)
+        except DecodeError:
+            return
+        delta.notification_count = _saturated(counts.notification_count)
+        delta.highlight_count = _saturated(counts.highlight_count)
+
+
+def _saturated(count: int | None) -> int | None:
+    return None if count is None else max(0, min(count, _MOST))
 
 
 def _membership(data: bytes) -> str:

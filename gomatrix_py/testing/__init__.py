@@ -4,6 +4,20 @@
 fixtures, `conformance` holds suites for stores and syncers of your own.
 """
 
-from .devserver import DevServer
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .devserver import DevServer
 
 __all__ = ["DevServer"]
+
+
+def __getattr__(name: str) -> Any:
+    # at first use: the pytest plugin stands beside it, and is loaded by test runs that need no server
+    if name == "DevServer":
+        from .devserver import DevServer
+
+        return DevServer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

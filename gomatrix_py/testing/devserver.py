@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,11 +38,16 @@ INSTALL = "the development server needs Synapse; run: pip install 'gomatrix_py[d
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
 
-# Synapse, in a process that ends when the pipe from its parent closes, however the parent ended.
+# Synapse, in a process that ends with its parent, however that ends: the pipe from it closes, or, where
+# a forked child of the parent holds the pipe open, somebody else becomes our parent.
 _PROGRAM = """
-import os, sys, threading
+import os, select, shutil, sys, threading
+parent, temporary_folder = int(sys.argv.pop(1)), sys.argv.pop(1)
 def end_with_parent():
-    sys.stdin.buffer.read()
+    while os.getppid() == parent and not select.select([sys.stdin], [], [], 1.0)[0]:
+        pass
+    if temporary_folder:
+        shutil.rmtree(temporary_folder, ignore_errors=True)
     os._exit(0)
 threading.Thread(target=end_with_parent, daemon=True).start()
 from synapse.app.homeserver import main
@@ -79,10 +84,10 @@ class DevServer:
             raise UsageError(INSTALL)
         self.server_name = server_name
         self._config = dict(config or {})
-        self._temporary = None if keep_in else tempfile.TemporaryDirectory(prefix="gomatrix_py-devserver-")
-        self.folder = Path(keep_in) if keep_in else Path(self._temporary.name)  # type: ignore[union-attr]
+        self._keep_in = Path(keep_in).absolute() if keep_in else None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._secret = secrets.token_hex(16)
-        self._port = 0
+        self._port = _Port()
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[Client] = []
 
@@ -90,41 +95,71 @@ class DevServer:
 
     @property
     def url(self) -> str:
-        """The base URL, for `Client`."""
-        return f"http://127.0.0.1:{self._port}"
+        """The base URL, for `Client`; it stays the same when the server is started again."""
+        return f"http://127.0.0.1:{self._port.number}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its data, settings and log are.
+
+        Raises:
+            UsageError: they are nowhere: it was not started, or was stopped.
+        """
+        if self._keep_in is not None:
+            return self._keep_in
+        if self._temporary is None:
+            raise UsageError("the server has a folder only while it is started")
+        return Path(self._temporary.name)
 
     @property
     def pid(self) -> int:
         """The process id, 0 while it does not run."""
-        return self._process.pid if self._process else 0
+        return self._process.pid if self._process is not None and self._process.poll() is None else 0
 
     def start(self) -> DevServer:
-        """Start it and wait until it answers; started again, it has its data and port as before.
+        """Start it and wait until it answers.
+
+        After `kill` it has its data and port as before; after `stop` it starts from nothing, unless its
+        data is kept in a folder.
 
         Raises:
             DevServerError: it ended, or did not answer within a minute.
         """
-        if self._process is None:
-            self._port = self._port or _free_port()
-            self._write_config()
-            self._spawn()
+        if not self.pid:
+            self._end(graceful=False)
+            try:
+                self._port.reserve()
+                if self._keep_in is None and self._temporary is None:
+                    self._temporary = tempfile.TemporaryDirectory(
+                        prefix="gomatrix_py-devserver-", ignore_cleanup_errors=True
+                    )
+                self._write_config()
+                self._spawn()
+            except BaseException:
+                self.stop()
+                raise
         return self
 
     def _spawn(self) -> None:
+        temporary_folder = self._temporary.name if self._temporary is not None else ""
         with (self.folder / "output.log").open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-c", _PROGRAM, "-c", str(self.folder / "homeserver.yaml")],
+                [
+                    sys.executable,
+                    "-c",
+                    _PROGRAM,
+                    str(os.getpid()),
+                    temporary_folder,
+                    "-c",
+                    str(self.folder / "homeserver.yaml"),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 start_new_session=True,  # a Ctrl-C is for us; the server ends after its clients
             )
-        try:
-            self._wait_until_it_answers(self._process)
-        except BaseException:
-            self.kill()
-            raise
+        self._wait_until_it_answers(self._process)
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         probe = Client(self.url, retry=RetryPolicy.never(), limits=Limits(total_s=5, read_s=5, connect_s=5))
@@ -142,13 +177,20 @@ class DevServer:
 
     def stop(self) -> None:
         """Close its clients, end it, and remove its data if that is temporary; twice does nothing."""
-        for client in self._clients:
-            client.stop_sync()
-            client.close()
-        self._clients.clear()
-        self._end(graceful=True)
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        with contextlib.ExitStack() as todo:
+            if self._temporary is not None:
+                todo.callback(self._temporary.cleanup)
+                self._temporary = None
+            todo.callback(self._port.release)
+            todo.callback(self._end, graceful=True)
+            for client in self._clients:
+                todo.push(client)
+            self._clients = []
+
+    def wait(self) -> None:
+        """Block until it ends."""
+        if self._process is not None:
+            self._process.wait()
 
     def kill(self) -> None:
         """End it as a crash would; `start` brings it back with what it had committed."""
@@ -182,7 +224,7 @@ class DevServer:
         """Return the last lines it logged or printed."""
         text = ""
         for name in ("homeserver.log", "output.log"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, UsageError):
                 text += (self.folder / name).read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
@@ -245,7 +287,7 @@ class DevServer:
             "public_baseurl": f"{self.url}/",
             "listeners": [
                 {
-                    "port": self._port,
+                    "port": self._port.number,
                     "bind_addresses": ["127.0.0.1"],
                     "type": "http",
                     "tls": False,
@@ -267,6 +309,7 @@ class DevServer:
             "enable_registration_without_verification": True,
             "allow_guest_access": True,
             "allow_public_rooms_without_auth": True,
+            "room_list_publication_rules": [{"action": "allow"}],
             "bcrypt_rounds": 4,
             "turn_uris": ["turn:127.0.0.1:3478?transport=udp"],
             "turn_shared_secret": self._secret,
@@ -285,23 +328,43 @@ class DevServer:
         }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+class _Port:
+    """A free port of loopback that stays ours while nobody listens there.
 
+    Linux gives no port away that a socket is bound to; without that, a client that tries to reach a
+    server which is down can be given the server's own port, and so take its place.
+    """
 
-@contextlib.contextmanager
-def _until_interrupted() -> Iterator[None]:
-    with contextlib.suppress(KeyboardInterrupt):
-        yield
+    def __init__(self) -> None:
+        self.number = 0
+        self._reservation: socket.socket | None = None
+
+    def reserve(self) -> None:
+        if self._reservation is not None:
+            return
+        reservation = socket.socket()
+        try:
+            reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reservation.bind(("127.0.0.1", self.number))
+        except BaseException:
+            reservation.close()
+            raise
+        self.number = reservation.getsockname()[1]
+        if sys.platform == "linux":
+            self._reservation = reservation
+        else:  # elsewhere a bound socket would keep the server itself out
+            reservation.close()
+
+    def release(self) -> None:
+        if self._reservation is not None:
+            self._reservation.close()
+            self._reservation = None
 
 
 def _play() -> None:
     """Run a server until Ctrl-C, with two users to play with."""
     print("starting Synapse …", flush=True)
-    with _until_interrupted(), DevServer() as hs:
+    with DevServer() as hs:
         for name in ("alice", "bob"):
             hs.register(name, "secret", admin=name == "alice")
         print(f"""it runs at {hs.url}, with the users alice (an administrator) and bob, password "secret".
@@ -312,13 +375,14 @@ def _play() -> None:
     client.create_room("Playground")
 
 Press Ctrl-C to end it; everything in it is gone then.""", flush=True)  # fmt: skip
-        while hs._process is not None:
-            hs._process.wait()
-            raise SystemExit(f"Synapse ended by itself:\n{hs.log_tail()}")
+        hs.wait()
+        raise DevServerError(f"Synapse ended by itself:\n{hs.log_tail()}")
 
 
 if __name__ == "__main__":
     try:
         _play()
-    except UsageError as error:
+    except KeyboardInterrupt:
+        print("ended", flush=True)
+    except MatrixError as error:
         raise SystemExit(str(error)) from None

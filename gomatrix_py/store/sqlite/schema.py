@@ -34,24 +34,31 @@ def _001_first_tables(db: sqlite3.Connection) -> None:
             PRIMARY KEY (room_id, type, state_key)
         ) WITHOUT ROWID"""
     )
-    # status: 0 to be delivered, 1 delivered (only its id is kept), 2 set aside
+    # the ids of events that came, so that each counts once; `at` is in seconds, for pruning
+    db.execute(
+        """CREATE TABLE seen (
+            room_id TEXT NOT NULL,
+            event_id TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            PRIMARY KEY (room_id, event_id)
+        ) WITHOUT ROWID"""
+    )
+    # events whose listeners have not run yet, and those set aside; small, so that marking is cheap.
+    # AUTOINCREMENT: a seq is never given twice, for whoever still holds the old row would mark the new one
     db.execute(
         """CREATE TABLE inbox (
-            seq INTEGER PRIMARY KEY,
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
             room_id TEXT NOT NULL,
-            event_id TEXT,
-            source TEXT,
-            event BLOB,
+            event_id TEXT NOT NULL,
+            source TEXT NOT NULL,
+            event BLOB NOT NULL,
             tries INTEGER NOT NULL DEFAULT 0,
-            status INTEGER NOT NULL DEFAULT 0,
-            reason TEXT
+            set_aside_because TEXT
         )"""
     )
-    db.execute("CREATE UNIQUE INDEX inbox_event ON inbox (room_id, event_id) WHERE event_id IS NOT NULL")
-    db.execute("CREATE INDEX inbox_open ON inbox (status, seq) WHERE status <> 1")
     db.execute(
         """CREATE TABLE gap (
-            id INTEGER PRIMARY KEY,
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
             room_id TEXT NOT NULL,
             since TEXT NOT NULL,
             prev_batch TEXT NOT NULL
@@ -65,7 +72,10 @@ def _001_first_tables(db: sqlite3.Connection) -> None:
             PRIMARY KEY (room_id, type)
         ) WITHOUT ROWID"""
     )
-    db.execute("INSERT INTO meta (key, value) VALUES ('generation', 0), ('closed_cleanly', 1)")
+    db.execute(
+        "INSERT INTO meta (key, value)"
+        " VALUES ('generation', 0), ('closed_cleanly', 1), ('store_id', lower(hex(randomblob(16))))"
+    )
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_001_first_tables,)

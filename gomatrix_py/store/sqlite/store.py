@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
-import weakref
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,21 +15,26 @@ from urllib.parse import quote
 import platformdirs
 
 from ...errors import StoreError, UsageError
-from ...events import EventSource
+from ...events import Event, EventSource
 from ...rooms import Room, merged_summary
 from ..records import Gap, InboxRow, RoomDelta, SyncBatch
 from .file import StoreFile
+from .live_rooms import LiveRooms
 
 __all__ = ["SQLiteStore"]
 
-ROOMS_KEPT = 128
 IDS_KEPT = 200_000
 PRUNE_EVERY = 1000
 
+_ROOM_COLUMNS = "membership, summary, notification_count, highlight_count, prev_batch"
+_ROOM = f"SELECT {_ROOM_COLUMNS} FROM room WHERE room_id = ?"  # noqa: S608 - a constant
 _PUT_STATE = "INSERT OR REPLACE INTO state (room_id, type, state_key, event) VALUES (?, ?, ?, ?)"
-_PUT_SEEN = "INSERT OR IGNORE INTO inbox (room_id, event_id, status) VALUES (?, ?, 1)"
-_PUT_INBOX = "INSERT OR IGNORE INTO inbox (room_id, event_id, source, event) VALUES (?, ?, ?, ?)"
-_OPEN_ROWS = "SELECT seq, room_id, event_id, source, event, tries FROM inbox WHERE status = ? ORDER BY seq"
+_PUT_SEEN = "INSERT OR IGNORE INTO seen (room_id, event_id, at) VALUES (?, ?, ?)"
+_PUT_INBOX = "INSERT INTO inbox (room_id, event_id, source, event) VALUES (?, ?, ?, ?)"
+_INBOX_ROWS = (
+    "SELECT seq, room_id, event_id, source, event, tries FROM inbox"
+    " WHERE (set_aside_because IS NOT NULL) = ? ORDER BY seq"
+)
 
 
 class SQLiteStore:
@@ -47,14 +53,16 @@ class SQLiteStore:
     def __init__(self, path: str | Path | None = None, *, user_id: str = "", device_id: str = "") -> None:
         self._file: StoreFile | None = None
         self._opening = threading.Lock()
-        self._alive: weakref.WeakValueDictionary[str, Room] = weakref.WeakValueDictionary()
-        self._recent: OrderedDict[str, Room] = OrderedDict()
-        self._rooms_lock = threading.RLock()
+        self._live = LiveRooms()
         self._commits = 0
         if path is not None:
-            self._file = StoreFile(Path(path))
+            self._file = StoreFile(Path(path).absolute())
         elif user_id:
-            self.bind(user_id, device_id)
+            try:
+                self.bind(user_id, device_id)
+            except BaseException:
+                self.close()
+                raise
 
     @property
     def path(self) -> Path | None:
@@ -87,6 +95,7 @@ class SQLiteStore:
     def _open_file(self) -> StoreFile:
         if self._file is None:
             raise UsageError("the store has no path yet: give one, or a user_id, or log in first")
+        self._file.check_usable()  # before any lock is waited for: a fork may have copied it locked
         return self._file
 
     # ------------------------------------------------------------ gomatrix's six
@@ -114,57 +123,51 @@ class SQLiteStore:
         return str(rows[0][0]) if rows else ""
 
     def save_room(self, room: Room) -> None:
-        """Remember a room: the state that was set since it was loaded or saved."""
-        changes = room.take_changes()
-        try:
-            with self._open_file.transaction() as db:
-                db.execute(
-                    "INSERT OR REPLACE INTO room (room_id, membership, notification_count, highlight_count,"
-                    " prev_batch, summary) VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        room.id,
-                        room.membership,
-                        room.notification_count,
-                        room.highlight_count,
-                        room.prev_batch,
-                        room.summary_json(),
-                    ),
-                )
-                db.executemany(
-                    _PUT_STATE, [(room.id, kind, key, event.json) for (kind, key), event in changes.items()]
-                )
-        except BaseException:
-            room.put_back_changes(changes)
-            raise
-        self._keep(room)
+        """Remember a room: one that came from here by what was set since, any other one whole."""
+        file = self._open_file
+        with self._live.lock:
+            is_known = self._live.find(room.id) is room
+            changes = room.take_changes()
+            try:
+                state = _state_of(room, changes if is_known else None)
+                with file.transaction() as db:
+                    if not is_known:
+                        db.execute("DELETE FROM state WHERE room_id = ?", (room.id,))
+                    db.execute(
+                        f"INSERT OR REPLACE INTO room (room_id, {_ROOM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
+                        (
+                            room.id,
+                            room.membership,
+                            room.summary_json(),
+                            room.notification_count,
+                            room.highlight_count,
+                            room.prev_batch,
+                        ),
+                    )
+                    db.executemany(_PUT_STATE, state)
+            except BaseException as error:
+                room.put_back_changes(changes)
+                if not is_known and not isinstance(error, StoreError):
+                    self._live.forget(room.id)  # an interrupt, which may come when all is stored already
+                raise
+            self._live.keep(room)
 
     def load_room(self, room_id: str) -> Room | None:
         """Return a room, or None; its state is read when it is looked at."""
-        room = self._alive.get(room_id)
+        file = self._open_file
+        room = self._live.find(room_id)
         if room is not None:
             return room
-        rows = self._open_file.rows(
-            "SELECT membership, summary, notification_count, highlight_count, prev_batch FROM room WHERE room_id = ?",
-            (room_id,),
-        )
-        if not rows:
-            return None
-        with self._rooms_lock:
-            room = self._alive.get(room_id)
+        with self._live.lock:
+            room = self._live.find(room_id)
             if room is None:
+                rows = file.rows(_ROOM, (room_id,))
+                if not rows:
+                    return None
                 room = Room(room_id, source=self)
-                room.membership, summary, room.notification_count, room.highlight_count, room.prev_batch = rows[0]
-                room.summary = summary or {}
-                self._keep(room)
+                _fill(room, rows[0])
+                self._live.keep(room)
             return room
-
-    def _keep(self, room: Room) -> None:
-        with self._rooms_lock:
-            self._alive[room.id] = room
-            self._recent[room.id] = room
-            self._recent.move_to_end(room.id)
-            if len(self._recent) > ROOMS_KEPT:
-                self._recent.popitem(last=False)
 
     # ------------------------------------------------------------ state, as a room asks for it
 
@@ -193,81 +196,93 @@ class SQLiteStore:
 
     def commit_sync(self, batch: SyncBatch) -> Sequence[InboxRow]:
         """Store all of a batch or nothing; see `SyncStorer.commit_sync`."""
-        with self._open_file.transaction() as db:
-            rows = _journal(db, batch.inbox)
-            for delta in batch.rooms:
-                _put_room(db, delta)
-            _put_all_state(db, batch.rooms)
-            if batch.account_data:
-                db.executemany(
-                    "INSERT OR REPLACE INTO account_data (room_id, type, event) VALUES (?, ?, ?)",
-                    [(data.room_id, data.type, data.json) for data in batch.account_data],
-                )
-            for gap in batch.gaps:
-                _put_gap(db, gap)
-            _put_position(db, batch.user_id, batch.next_batch)
-            self._prune(db)
-        self._refresh(batch.rooms)
+        file = self._open_file
+        with self._live.lock:
+            try:
+                with file.transaction() as db:
+                    rows = self._write(db, batch)
+                for room, delta in self._live.of(batch.rooms):
+                    room.apply(
+                        delta.membership,
+                        delta.base_state,
+                        delta.state,
+                        delta.summary,
+                        delta.notification_count,
+                        delta.highlight_count,
+                        delta.prev_batch,
+                    )
+            except StoreError:
+                raise  # nothing was stored
+            except BaseException:
+                self._read_again(batch.rooms)
+                raise
         return rows
 
-    def _refresh(self, deltas: list[RoomDelta]) -> None:
-        """Bring rooms that are in memory up to what was committed."""
-        if not self._alive:
-            return
-        for delta in deltas:
-            room = self._alive.get(delta.room_id)
-            if room is None:
-                continue
-            try:
-                room.apply(
-                    delta.membership,
-                    delta.state,
-                    delta.summary,
-                    delta.notification_count,
-                    delta.highlight_count,
-                    delta.prev_batch,
+    def _write(self, db: sqlite3.Connection, batch: SyncBatch) -> list[InboxRow]:
+        rows = _journal(db, batch.inbox)
+        for delta in batch.rooms:
+            _put_room(db, delta)
+        _put_all_state(db, batch.rooms)
+        if batch.account_data:
+            db.executemany(
+                "INSERT OR REPLACE INTO account_data (room_id, type, event) VALUES (?, ?, ?)",
+                [(data.room_id, data.type, data.json) for data in batch.account_data],
+            )
+        for gap in batch.gaps:
+            _put_gap(db, gap)
+        _put_position(db, batch.user_id, batch.next_batch)
+        self._prune(db)
+        return rows
+
+    def _read_again(self, deltas: list[RoomDelta]) -> None:
+        """After an interrupt, which may come when all is stored, let the rooms in memory be what the file says."""
+        with contextlib.suppress(StoreError):
+            for room, _ in self._live.of(deltas):
+                for row in self._open_file.rows(_ROOM, (room.id,)):
+                    _fill(room, row)
+                room.state.put_all(
+                    self._open_file.rows("SELECT type, state_key, event FROM state WHERE room_id = ?", (room.id,))
                 )
-            except BaseException:
-                room.state.forget()
-                raise
+                unsaved = room.take_changes()
+                room.put_back_changes(unsaved)
+                room.state.put_all((kind, key, event) for (kind, key), event in unsaved.items())
 
     def _prune(self, db: sqlite3.Connection) -> None:
-        self._commits += 1
+        """Forget old ids at the first commit, for scripts that make but one, and every so often."""
         if self._commits % PRUNE_EVERY == 0:
-            db.execute("DELETE FROM inbox WHERE status = 1 AND seq < (SELECT max(seq) FROM inbox) - ?", (IDS_KEPT,))
+            db.execute(
+                "DELETE FROM seen WHERE at < (SELECT at FROM seen ORDER BY at DESC LIMIT 1 OFFSET ?)", (IDS_KEPT,)
+            )
+        self._commits += 1
 
     # ------------------------------------------------------------ the journal
 
     def undelivered(self) -> Sequence[InboxRow]:
         """Return the rows not yet marked, in order."""
-        return [_inbox_row(row) for row in self._open_file.rows(_OPEN_ROWS, (0,))]
+        return [_inbox_row(row) for row in self._open_file.rows(_INBOX_ROWS, (0,))]
 
     def begin_try(self, row: InboxRow) -> int:
         """Count one more delivery of a row, durably."""
         with self._open_file.transaction() as db:
             db.execute("UPDATE inbox SET tries = tries + 1 WHERE seq = ?", (row.seq,))
-        row.tries += 1
+            found = db.execute("SELECT tries FROM inbox WHERE seq = ?", (row.seq,)).fetchone()
+        row.tries = found[0] if found else row.tries + 1
         return row.tries
 
     def mark_delivered(self, rows: Iterable[InboxRow]) -> None:
         """Take rows out of the journal; their event ids stay known."""
-        with_id = [(row.seq,) for row in rows if row.event_id]
-        without_id = [(row.seq,) for row in rows if not row.event_id]
         # not durable: should the power fail, an event is delivered once more rather than lost
-        with self._open_file.transaction(is_durable=False) as db:
-            if with_id:
-                db.executemany("UPDATE inbox SET status = 1, event = NULL, source = NULL WHERE seq = ?", with_id)
-            if without_id:
-                db.executemany("DELETE FROM inbox WHERE seq = ?", without_id)
+        with self._open_file.transaction(is_durable=False, check_owner=False) as db:
+            db.executemany("DELETE FROM inbox WHERE seq = ?", [(row.seq,) for row in rows])
 
     def set_aside(self, row: InboxRow, reason: str) -> None:
         """Keep a row, but deliver it no more."""
         with self._open_file.transaction() as db:
-            db.execute("UPDATE inbox SET status = 2, reason = ? WHERE seq = ?", (reason[:500], row.seq))
+            db.execute("UPDATE inbox SET set_aside_because = ? WHERE seq = ?", (_printable(reason), row.seq))
 
     def quarantined(self) -> Sequence[InboxRow]:
         """Return the rows that were set aside."""
-        return [_inbox_row(row) for row in self._open_file.rows(_OPEN_ROWS, (2,))]
+        return [_inbox_row(row) for row in self._open_file.rows(_INBOX_ROWS, (1,))]
 
     # ------------------------------------------------------------ gaps and the rest
 
@@ -291,7 +306,7 @@ class SQLiteStore:
     def has_event(self, room_id: str, event_id: str) -> bool:
         """Tell whether this event came before."""
         return bool(
-            self._open_file.rows("SELECT 1 FROM inbox WHERE room_id = ? AND event_id = ?", (room_id, event_id))
+            self._open_file.rows("SELECT 1 FROM seen WHERE room_id = ? AND event_id = ?", (room_id, event_id))
         )
 
     def load_account_data(self, event_type: str, room_id: str = "") -> bytes | None:
@@ -312,8 +327,26 @@ class SQLiteStore:
 # ------------------------------------------------------------------ single rows
 
 
+def _fill(room: Room, row: Any) -> None:
+    room.membership, summary, room.notification_count, room.highlight_count, room.prev_batch = row
+    room.summary = summary or {}
+
+
+def _state_of(room: Room, changes: Mapping[tuple[str, str], Event] | None) -> list[tuple[str, str, str, bytes]]:
+    """Return the state of a room as it is now: what was changed, or all of it."""
+    if changes is None:
+        events = [(kind, key, event) for kind in room.state for key, event in room.state.of_type(kind).items()]
+    else:  # a batch may have brought something newer since
+        events = [(kind, key, room.state.event(kind, key) or event) for (kind, key), event in changes.items()]
+    return [(room.id, kind, key, event.json) for kind, key, event in events]
+
+
 def _put_position(db: sqlite3.Connection, user_id: str, next_batch: str) -> None:
-    db.execute("INSERT OR REPLACE INTO position (user_id, next_batch) VALUES (?, ?)", (user_id, next_batch))
+    db.execute(
+        "INSERT INTO position (user_id, next_batch) VALUES (?1, ?2)"
+        " ON CONFLICT (user_id) DO UPDATE SET next_batch = ?2",
+        (user_id, next_batch),
+    )
 
 
 def _put_room(db: sqlite3.Connection, delta: RoomDelta) -> None:
@@ -340,22 +373,25 @@ def _put_room(db: sqlite3.Connection, delta: RoomDelta) -> None:
 
 def _put_all_state(db: sqlite3.Connection, deltas: list[RoomDelta]) -> None:
     """In the order of the primary key, so that a large first sync is written front to back."""
-    pieces = [(delta.room_id, *piece) for delta in deltas for piece in delta.state]
-    if pieces:
-        pieces.sort(key=lambda piece: piece[:3])  # stable: of two pieces for one key the later one wins
-        db.executemany(_PUT_STATE, pieces)
-    seen = [(delta.room_id, event_id) for delta in deltas for event_id in delta.seen]
+    for delta in sorted(deltas, key=attrgetter("room_id")):
+        pieces = {(kind, key): json for kind, key, json in delta.all_state()}  # the later one wins
+        if pieces:
+            room_id = delta.room_id
+            db.executemany(_PUT_STATE, [(room_id, kind, key, json) for (kind, key), json in sorted(pieces.items())])
+    now_s = int(time.time())
+    seen = [(delta.room_id, event_id, now_s) for delta in deltas for event_id in delta.seen]
     if seen:
         db.executemany(_PUT_SEEN, seen)
 
 
 def _journal(db: sqlite3.Connection, rows: Sequence[InboxRow]) -> list[InboxRow]:
     fresh: list[InboxRow] = []
+    now_s = int(time.time())
     for row in rows:
-        cursor = db.execute(_PUT_INBOX, (row.room_id, row.event_id or None, row.source.value, row.json))
-        if cursor.rowcount:
-            row.seq = cursor.lastrowid or 0
-            fresh.append(row)
+        if row.event_id and not db.execute(_PUT_SEEN, (row.room_id, row.event_id, now_s)).rowcount:
+            continue
+        row.seq = db.execute(_PUT_INBOX, (row.room_id, row.event_id, row.source.value, row.json)).lastrowid or 0
+        fresh.append(row)
     return fresh
 
 
@@ -366,9 +402,13 @@ def _put_gap(db: sqlite3.Connection, gap: Gap) -> None:
     )
 
 
+def _printable(reason: str) -> str:
+    return reason[:500].encode("utf-8", "replace").decode()
+
+
 def _inbox_row(row: Any) -> InboxRow:
     seq, room_id, event_id, source, event, tries = row
-    return InboxRow(room_id, event_id or "", EventSource(source), event, seq, tries)
+    return InboxRow(room_id, event_id, EventSource(source), event, seq, tries)
 
 
 def _default_path(user_id: str, device_id: str) -> Path:

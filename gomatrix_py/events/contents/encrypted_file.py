@@ -1,0 +1,27 @@
+"""Where an encrypted file is, and how it is read. Spec: module "End-to-end encryption", EncryptedFile."""
+
+from __future__ import annotations
+
+from ...codec import Document, secret
+
+__all__ = ["EncryptedFile", "JsonWebKey"]
+
+
+class JsonWebKey(Document):
+    """The key of one file: `k` is URL-safe unpadded Base64 and never shown."""
+
+    kty: str
+    key_ops: list[str]
+    alg: str
+    k: str = secret()
+    ext: bool
+
+
+class EncryptedFile(Document):
+    """A file that was encrypted before it was uploaded; the hashes are of what was uploaded."""
+
+    url: str
+    key: JsonWebKey
+    iv: str
+    hashes: dict[str, str]
+    v: str

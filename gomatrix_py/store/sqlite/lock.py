@@ -1,0 +1,74 @@
+"""One owner per file: a lock that is free as soon as its process is gone, however it went."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+
+from ...errors import StoreLocked
+
+try:
+    import fcntl
+except ImportError:  # no flock on Windows: the store's generation check still notices a second owner
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["OwnerLock"]
+
+
+class OwnerLock:
+    """Holds ``<path>.lock`` until it is released, or the process ends.
+
+    Args:
+        path: of the file that is to have one owner.
+
+    Raises:
+        StoreLocked: another process, or another object of this one, holds it.
+        OSError: the lock file cannot be made or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(
+            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600
+        )
+        try:
+            if fcntl is not None:
+                self._take(path)
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        except BaseException:
+            self.release()
+            raise
+        _held.add(self)
+
+    def _take(self, path: Path) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(self._fd, 20).decode("ascii", "replace").strip()
+            pid = int(owner) if owner.isdigit() else 0
+            whose = "this process" if pid == os.getpid() else f"process {pid or 'unknown'}"
+            raise StoreLocked(f"{path} is open in {whose}; a store has one owner", pid=pid) from None
+
+    def release(self) -> None:
+        """Give the file free; releasing twice does nothing."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):  # not where it could not even be made
+            self.release()
+
+
+_held: weakref.WeakSet[OwnerLock] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    """Close what a fork has copied: a child that outlives its killed parent must not hold the parent's lock."""
+    for lock in list(_held):
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)

@@ -1,0 +1,186 @@
+"""Every example, run as its reader runs it, against a real Synapse; and the README's tour, line by line."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gomatrix_py import Client, DefaultSyncer, Event, EventSource
+from gomatrix_py.errors import Conflict
+from gomatrix_py.testing.devserver import DevServer
+from gomatrix_py.testing.pytest_plugin import MatrixUser
+from tests.kit.example_scripts import EXAMPLES, credentials, run_script, running_script
+from tests.meta.rst import Snippet, snippet, snippets
+
+HAS_A_TEST = {
+    "cron_digest.py",
+    "demo.py",  # in test_demo.py
+    "echo_bot.py",
+    "read_history.py",
+    "sans_io.py",
+    "send_file.py",
+    "state_watcher.py",
+}
+
+
+def test_every_example_has_a_test() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == HAS_A_TEST
+
+
+def heard_from(client: Client, user_id: str) -> queue.Queue[Event]:
+    """Return a queue of what a user does in the rooms of a client, from now on."""
+    heard: queue.Queue[Event] = queue.Queue()
+    client.syncer = syncer = DefaultSyncer()
+
+    @syncer.on_source(EventSource.TIMELINE)
+    def listen(event: Event) -> None:
+        if event.sender == user_id:
+            heard.put(event)
+
+    client.sync_once()
+    return heard
+
+
+def test_echo_bot(alice: Client, matrix_user: MatrixUser) -> None:
+    bot = matrix_user("bot", "a password")
+    settings = {**credentials(bot), "MATRIX_PASSWORD": "a password"}
+    heard = heard_from(alice, bot.user_id)
+    with running_script("echo_bot.py", settings=settings) as script, alice.start_sync():
+        room_id = alice.create_room(invite=[bot.user_id]).room_id
+        joined = heard.get(timeout=20)
+        assert (joined.type, joined.content["membership"]) == ("m.room.member", "join")
+        alice.send_notice(room_id, "bots do not answer this")
+        alice.send_text(room_id, "Grüße 🐍")
+        echo = heard.get(timeout=20)
+        assert (echo.body, echo.message_type) == ("Grüße 🐍", "m.notice")
+        assert script.interrupt() == -signal.SIGINT
+    assert "KeyboardInterrupt" in script.errors
+
+
+def test_cron_digest(alice: Client, bob: Client, room_id: str, tmp_path: Path) -> None:
+    store, settings = str(tmp_path / "digest.sqlite3"), credentials(alice)
+    bob.send_text(room_id, "before the first run")
+    assert run_script("cron_digest.py", store, settings=settings) == ["nothing new"]
+    bob.send_text(room_id, "one")
+    bob.send_text(room_id, "two")
+    room, *lines = run_script("cron_digest.py", store, settings=settings)
+    assert room == "Wonderland"
+    assert [line.partition("  ")[2].partition("  ")[2] for line in lines] == [
+        f"{bob.user_id}: one",
+        f"{bob.user_id}: two",
+    ]
+    assert run_script("cron_digest.py", store, settings=settings) == ["nothing new"]
+
+
+def test_send_file(alice: Client, bob: Client, room_id: str, tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_bytes(b"curiouser and curiouser\n" * 1000)
+    (event_id,) = run_script("send_file.py", room_id, str(file), settings=credentials(alice))
+    event = bob.get_event(room_id, event_id)
+    assert (event.message_type, event.content["filename"]) == ("m.file", "notes.txt")
+    assert event.content["info"] == {"mimetype": "text/plain", "size": file.stat().st_size}
+    assert bob.download(event.content["url"]).content == file.read_bytes()
+
+
+def test_read_history(alice: Client, room_id: str) -> None:
+    for number in range(5):
+        alice.send_text(room_id, f"number {number}")
+    settings = credentials(alice)
+    everything = [f"{alice.user_id}: number {number}" for number in range(5)]
+    assert run_script("read_history.py", room_id, settings=settings) == everything
+    assert run_script("read_history.py", room_id, "2", settings=settings) == everything[-2:]
+
+
+def test_read_history_goes_on_over_pages(alice: Client, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    history = importlib.import_module("read_history").history
+    one_page = [event.event_id for event in history(alice, room_id)]
+    assert [event.event_id for event in history(alice, room_id, page_size=2)] == one_page
+    assert len(one_page) > 4
+
+
+def test_state_watcher(alice: Client, bob: Client, room_id: str) -> None:
+    with running_script("state_watcher.py", settings=credentials(alice)) as script:
+        assert script.next_line() == "watching"
+        bob.send_text(room_id, "this is no state")
+        alice.send_state_event(room_id, "m.room.topic", "", {"topic": "Tea"})
+        assert script.next_line() == f"Wonderland: m.room.topic is now 'Tea' (by {alice.user_id})"
+        bob.leave_room(room_id)
+        assert script.next_line() == f"Wonderland: {bob.user_id}: join -> leave (by {bob.user_id})"
+        assert script.interrupt() == 0
+    assert script.errors == ""
+
+
+def test_sans_io(alice: Client) -> None:
+    whoami, ban, refused = run_script("sans_io.py", settings=credentials(alice))
+    assert whoami == f"I am {alice.user_id}"
+    assert ban.startswith("POST /_matrix/client/v3/rooms/%21no-such-room%3Aexample.org/ban b'{")
+    assert alice.access_token not in ban
+    assert refused.startswith("the server refused: M_")
+
+
+def test_an_example_that_fails_is_noticed(alice: Client) -> None:
+    with pytest.raises(AssertionError, match="M_UNKNOWN_TOKEN"):
+        run_script("sans_io.py", settings={**credentials(alice), "MATRIX_TOKEN": "wrong"})
+
+
+# ------------------------------------------------------------------ the README
+
+
+def tour() -> list[Snippet]:
+    """Return the README's snippets that go on where the one before stopped."""
+    return [one for one in snippets("README.rst") if not one.name]
+
+
+@pytest.fixture
+def wonderland(matrix_server: DevServer) -> Client:
+    """The account that the tour logs in to."""
+    try:
+        return matrix_server.register("alice", "wonderland")
+    except Conflict:  # a run before made it
+        return matrix_server.login("alice", "wonderland")
+
+
+def test_the_tour_of_the_readme(
+    matrix_server: DevServer,
+    wonderland: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("map.pdf").write_bytes(b"%PDF-1.4")
+    namespace: dict[str, object] = {"__name__": "tour"}
+    for one in tour():
+        code = one.code.replace("https://matrix.example.org", matrix_server.url)
+        exec(compile(code, f"README.rst:{one.line}", "exec"), namespace)  # noqa: S102 - to run it is the test
+    client = namespace["client"]
+    assert isinstance(client, Client)
+    client.close()
+    said = capsys.readouterr().out
+    assert len(tour()) >= 6
+    assert "A room of one's own" in said  # the store
+    assert "not for us: M_" in said  # the errors
+    assert "['v1.16']" in said  # the transport
+
+
+def test_the_readme_s_own_test(tmp_path: Path) -> None:
+    (tmp_path / "test_bot.py").write_text(snippet("README.rst", "test_bot.py").code, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_bot.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "1 passed" in ran.stdout

@@ -1,0 +1,228 @@
+"""Framing and decompression: where an answer ends, to the letter."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import io
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from gomatrix_py.errors import TransportError, TruncatedAnswer
+from gomatrix_py.http.framing import CHUNK, StrictResponse, inflated, stated_length
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class Wire:
+    """A socket that has these bytes to give, and then ends."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        raw: Any = io.BytesIO(self._data)
+        return io.BufferedReader(raw)
+
+
+def read(data: bytes, kind: type[http.client.HTTPResponse] = StrictResponse) -> tuple[int, bytes]:
+    wire: Any = Wire(data)
+    response = kind(wire, method="GET")
+    try:
+        response.begin()
+        return response.status, response.read()
+    finally:
+        response.close()
+
+
+# ------------------------------------------------------------------ chunks
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [
+        b"3\r\nabc\r\n0\r\n\r\n",
+        b"03\r\nabc\r\n00\r\n\r\n",
+        b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n",
+        b"3;name=value\r\nabc\r\n0;x\r\n\r\n",
+        b"3 \r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
+        b"3\nabc\r\n0\n\n",
+        b"3\r\nabc\r\n0\r\n",  # all there but the very last line
+    ],
+)
+def test_chunks_are_joined(framed: bytes) -> None:
+    assert read(HEAD + framed) == (200, b"abc")
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [
+        b"3\r\nabc\r\n0",  # a size that may go on: 03, say
+        b"0",
+        b"-1\r\nabc\r\n0\r\n\r\n",
+        b"+3\r\nabc\r\n0\r\n\r\n",
+        b"0x3\r\nabc\r\n0\r\n\r\n",
+        b"1_0\r\nabcdefghijklmnop\r\n0\r\n\r\n",
+        b" 3\r\nabc\r\n0\r\n\r\n",
+        b"\r\n",
+        b"",
+        b"3\r\nab",
+        b"3\r\nabc",
+        b"3\r\nabc\r\n",
+        b"fffffffffffffffff\r\nabc",
+        b"3" + b" " * 70_000 + b"\r\nabc\r\n0\r\n\r\n",
+    ],
+    ids=lambda framed: repr(framed)[:30],
+)
+def test_chunks_that_are_cut_or_no_chunks_are_refused(framed: bytes) -> None:
+    with pytest.raises((http.client.HTTPException, ValueError, OverflowError)):
+        read(HEAD + framed)
+
+
+def test_the_standard_library_takes_them() -> None:
+    """The control: without our class, a body cut inside a chunk size is whole."""
+    cut = HEAD + b"3\r\nabc\r\n0"
+    assert read(cut, http.client.HTTPResponse) == (200, b"abc")
+
+
+def test_trailers_without_end_are_refused() -> None:
+    with pytest.raises(http.client.HTTPException, match="trailer"):
+        read(HEAD + b"3\r\nabc\r\n0\r\n" + b"T: x\r\n" * 200)
+    with pytest.raises(http.client.LineTooLong):
+        read(HEAD + b"3\r\nabc\r\n0\r\nT: " + b"x" * 70_000)
+
+
+# ------------------------------------------------------------------ interim answers
+
+
+@pytest.mark.parametrize("status", [100, 102, 103, 199])
+def test_interim_answers_are_skipped(status: int) -> None:
+    interim = b"HTTP/1.1 %d Wait\r\nLink: </x>\r\n\r\n" % status
+    assert read(interim * 3 + HEAD + b"3\r\nabc\r\n0\r\n\r\n") == (200, b"abc")
+
+
+def test_the_standard_library_takes_early_hints_for_the_answer() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    assert read(hints + HEAD + b"0\r\n\r\n", http.client.HTTPResponse) == (103, b"")
+
+
+def test_a_storm_of_interim_answers_is_refused() -> None:
+    with pytest.raises(http.client.HTTPException, match="interim"):
+        read(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+
+def test_headers_without_end_in_an_interim_answer_are_refused() -> None:
+    with pytest.raises(http.client.HTTPException, match="header"):
+        read(b"HTTP/1.1 103 Wait\r\n" + b"Link: x\r\n" * 1000)
+
+
+def test_another_protocol_is_refused() -> None:
+    with pytest.raises(http.client.HTTPException, match="protocol"):
+        read(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")
+
+
+# ------------------------------------------------------------------ the length
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ({}, None),
+        ({"content-length": "0"}, 0),
+        ({"content-length": " 12 "}, 12),
+        ({"transfer-encoding": "chunked"}, None),
+        ({"transfer-encoding": " Chunked "}, None),
+        ({"transfer-encoding": "chunked", "content-length": "5"}, None),  # the chunks decide
+    ],
+)
+def test_the_stated_length(headers: dict[str, str], length: int | None) -> None:
+    assert stated_length(headers) == length
+
+
+@pytest.mark.parametrize("length", ["", "-1", "+5", "5, 5", "5_0", "0x5", "²", "\u0665", "5.0", "9" * 19, "a" * 100])
+def test_a_length_that_is_none_is_refused(length: str) -> None:
+    with pytest.raises(TransportError):
+        stated_length({"content-length": length})
+
+
+@pytest.mark.parametrize("coding", ["", "gzip, chunked", "chunked, chunked", "identity", "gzip", "chunked;x"])
+def test_a_transfer_coding_that_was_not_asked_for_is_refused(coding: str) -> None:
+    with pytest.raises(TransportError):
+        stated_length({"transfer-encoding": coding})
+
+
+# ------------------------------------------------------------------ gzip
+
+
+def unpacked(parts: Iterable[bytes]) -> bytes:
+    left = iter(parts)
+    return b"".join(inflated(lambda: next(left, b"")))
+
+
+BODY = bytes(range(256)) * 50
+PACKED = gzip.compress(BODY)
+
+
+@pytest.mark.parametrize("step", [1, 7, 18, 1000, 10**6])
+def test_gzip_is_unpacked_however_it_is_cut_up(step: int) -> None:
+    assert unpacked(PACKED[at : at + step] for at in range(0, len(PACKED), step)) == BODY
+
+
+@pytest.mark.parametrize("step", [1, 10**6])
+def test_gzip_may_come_in_several_parts(step: int) -> None:
+    packed = PACKED * 3
+    assert unpacked(packed[at : at + step] for at in range(0, len(packed), step)) == BODY * 3
+
+
+def test_nothing_is_nothing() -> None:
+    assert unpacked([]) == b""
+    assert unpacked([gzip.compress(b"")]) == b""
+
+
+def test_gzip_cut_at_any_byte_is_truncated() -> None:
+    packed = gzip.compress(b'{"name":"value"}')
+    for end in range(1, len(packed)):
+        with pytest.raises(TruncatedAnswer):
+            unpacked([packed[:end]])
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        PACKED + b"\x00",
+        PACKED + b"garbage",
+        PACKED + PACKED[:5],
+        b"not gzip",
+        zlib.compress(BODY),
+        PACKED[:-8] + b"\0" * 8,
+    ],
+    ids=lambda packed: repr(packed[-8:]),
+)
+def test_damaged_gzip_is_refused(packed: bytes) -> None:
+    with pytest.raises(TruncatedAnswer):
+        unpacked([packed])
+
+
+def test_a_bomb_comes_in_bounded_pieces() -> None:
+    bomb = gzip.compress(bytes(8 * 1024 * 1024))
+    left = iter([bomb])
+    sizes = [len(piece) for piece in inflated(lambda: next(left, b""))]
+    assert max(sizes) <= CHUNK
+    assert sum(sizes) == 8 * 1024 * 1024
+
+
+def test_parts_that_hold_nothing_come_to_an_end() -> None:
+    with pytest.raises(TruncatedAnswer, match="parts"):
+        unpacked([gzip.compress(b"") * 101])
+
+
+def test_output_that_fills_its_buffer_to_the_byte_is_whole() -> None:
+    for size in (CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 258):
+        for body in (bytes(size), (b"ab" * size)[:size]):
+            packed = gzip.compress(body)
+            assert unpacked([packed]) == body
+            assert unpacked([packed[:-8], packed[-8:]]) == body  # the trailer on its own
+            assert unpacked([packed[:-1], packed[-1:]]) == body
