@@ -4,6 +4,10 @@ The names a script needs are here; endpoints as values are in `gomatrix_py.api`,
 `gomatrix_py.errors`, the development server and conformance suites in `gomatrix_py.testing`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
 from .api.filters import Filter, FilterPart, RoomFilter, default_filter, default_filter_part
 from .api.login import PhoneIdentifier, ThirdpartyIdentifier, UserIdentifier
@@ -34,8 +38,11 @@ from .http.messages import Limits
 from .http.retry import RetryPolicy
 from .ids import decode_user_localpart, encode_user_localpart, extract_user_localpart
 from .rooms import Room
-from .store import InMemoryStore, SQLiteStore, Storer
+from .store import InMemoryStore, Storer
 from .sync import DefaultSyncer, Syncer
+
+if TYPE_CHECKING:
+    from .store import SQLiteStore
 
 __all__ = [
     "__version__",
@@ -90,3 +97,12 @@ __all__ = [
     "RespError",
     "UsageError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the SQLite store when it is first asked for: many scripts do without."""
+    if name == "SQLiteStore":
+        from .store import SQLiteStore
+
+        return SQLiteStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

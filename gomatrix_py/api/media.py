@@ -169,8 +169,8 @@ class GetMediaLegacy(_MediaEndpoint):
     server_name: str
     media_id: str
     timeout_ms: int | None = None
-    allow_remote: bool | None = None
-    allow_redirect: bool | None = None
+    allow_remote: bool | None = query(default=None, kw_only=True)
+    allow_redirect: bool | None = query(default=None, kw_only=True)
 
 
 class GetMediaNamedLegacy(_MediaEndpoint):
@@ -185,8 +185,8 @@ class GetMediaNamedLegacy(_MediaEndpoint):
     media_id: str
     file_name: str
     timeout_ms: int | None = None
-    allow_remote: bool | None = None
-    allow_redirect: bool | None = None
+    allow_remote: bool | None = query(default=None, kw_only=True)
+    allow_redirect: bool | None = query(default=None, kw_only=True)
 
 
 class GetThumbnail(_MediaEndpoint):
@@ -200,7 +200,7 @@ class GetThumbnail(_MediaEndpoint):
     height: int
     method: str | None = None
     timeout_ms: int | None = None
-    animated: bool | None = None
+    animated: bool | None = query(default=None, kw_only=True)
 
 
 class GetThumbnailLegacy(_MediaEndpoint):
@@ -214,9 +214,9 @@ class GetThumbnailLegacy(_MediaEndpoint):
     height: int
     method: str | None = None
     timeout_ms: int | None = None
-    animated: bool | None = None
-    allow_remote: bool | None = None
-    allow_redirect: bool | None = None
+    animated: bool | None = query(default=None, kw_only=True)
+    allow_remote: bool | None = query(default=None, kw_only=True)
+    allow_redirect: bool | None = query(default=None, kw_only=True)
 
 
 class URLPreview(Response):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..codec import Document, field
+from ..errors import DecodeError
 from ..http.endpoint import Call, Endpoint, Response
-from ..http.messages import Limits, Redirects
+from ..http.messages import HttpResponse, Limits, Redirects
 from .base import Api
 
 __all__ = [
@@ -116,6 +117,11 @@ class GetWellKnown(Endpoint[DiscoveryInformation]):
     SENDS_TOKEN = False
     LIMITS = Limits(connect_s=10, read_s=10, total_s=20, max_bytes=50 * 1024)
     REDIRECTS = Redirects.DISCOVERY
+
+    def _read(self, response: HttpResponse) -> DiscoveryInformation:
+        if response.status != 200:  # other successes are none here, says the specification
+            raise DecodeError(f"expected status 200, got {response.status}")
+        return super()._read(response)
 
 
 class SupportContact(Document):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..api.server import GetVersions, GetWellKnown
-from ..errors import DecodeError, DiscoveryError, HTTPError, NotFound, TransportError, UsageError
+from ..errors import DecodeError, DiscoveryError, HTTPError, TransportError, UsageError
 from ..http.urls import check_base_url
 from ..ids import server_name_of
 from .base import BaseClient
@@ -38,7 +40,8 @@ def discover_homeserver(user_id_or_server: str, **options: Any) -> str:
             f"{name} publishes a homeserver URL that is none: {error}", action="FAIL_ERROR"
         ) from None
     try:
-        BaseClient(base_url, **options).call(GetVersions())
+        with _asking(base_url, options) as client:
+            client.call(GetVersions())
     except (TransportError, HTTPError, DecodeError) as error:
         if was_published:
             raise DiscoveryError(f"no homeserver answers at {base_url}: {error}", action="FAIL_ERROR") from error
@@ -50,14 +53,15 @@ def discover_homeserver(user_id_or_server: str, **options: Any) -> str:
 
 def _published(name: str, options: dict[str, Any]) -> tuple[str, bool]:
     try:
-        found = BaseClient(f"https://{name}", **options).call(GetWellKnown())
-    except NotFound:
-        return f"https://{name}", False
+        with _asking(f"https://{name}", options) as client:
+            found = client.call(GetWellKnown())
     except TransportError as error:
         if not error.was_sent:
             return f"https://{name}", False
         raise DiscoveryError(f"{name} cannot be asked for its homeserver: {error}", action="FAIL_PROMPT") from error
     except (HTTPError, DecodeError) as error:
+        if isinstance(error, HTTPError) and error.code == 404:
+            return f"https://{name}", False
         raise DiscoveryError(f"{name} publishes nothing usable: {error}", action="FAIL_PROMPT") from error
     if found.identity_server is not None:
         try:
@@ -67,3 +71,14 @@ def _published(name: str, options: dict[str, Any]) -> tuple[str, bool]:
     elif any(problem.path.startswith("m.identity_server") for problem in found.problems):
         raise DiscoveryError(f"{name} publishes a broken identity server", action="FAIL_ERROR")
     return found.homeserver.base_url, True
+
+
+@contextmanager
+def _asking(base_url: str, options: dict[str, Any]) -> Iterator[BaseClient]:
+    """Make a client for one question; a transport of the caller's own stays open."""
+    client = BaseClient(base_url, **options)
+    try:
+        yield client
+    finally:
+        if options.get("transport") is None:
+            client.close()

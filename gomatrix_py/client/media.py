@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -52,13 +53,16 @@ class MediaMethods(BaseClient):
             filename: the name to upload it under.
 
         Raises:
-            UsageError: the length is unknown, or the file ended before it.
+            UsageError: the file is not opened in binary mode, its length is unknown, or it ended early.
             TooLarge: the server takes no file of this size.
             TransportError, HTTPError, DecodeError: see `gomatrix_py.errors`. An upload is never repeated
                 once bytes of it were sent.
 
         Spec: POST /_matrix/media/v3/upload; gomatrix UploadToContentRepo.
         """
+        given: object = content
+        if isinstance(given, io.TextIOBase):
+            raise UsageError("the upload must be opened in binary mode")
         if isinstance(content, (bytes, bytearray, memoryview)):
             body: bytes | Upload = bytes(content)
         else:

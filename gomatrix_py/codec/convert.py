@@ -33,8 +33,11 @@ _RESERVED = ("extra", "problems", "raw")
 
 def register_type(cls: type[T], *, load: Callable[[Any], T], dump: Callable[[T], Any]) -> None:
     """Teach the codec a type that is not a `Document`; `load` raises `DecodeError` for what it refuses."""
-    _from_plain[cls] = load
-    _to_plain[cls] = dump
+    with _converter_lock:
+        _from_plain[cls] = load
+        _to_plain[cls] = dump
+        for converter in _converter_made:
+            _teach(converter, cls)
 
 
 def structure(value: Any, cls: type[T]) -> T:
@@ -142,8 +145,15 @@ def _make_converter() -> Converter:
     converter.register_structure_hook_factory(_is_mapping, lambda cls: _mapping_hook(cls, converter))
     converter.register_structure_hook_factory(_is_union, lambda cls: _union_hook(cls, converter))
     converter.register_structure_hook_func(lambda cls: cls in _from_plain, _registered)
+    for cls in _from_plain:
+        _teach(converter, cls)
     converter.register_structure_hook_factory(_is_model, lambda cls: _document_hook(cls, converter))
     return converter
+
+
+def _teach(converter: Converter, cls: Any) -> None:
+    if isinstance(cls, type):  # by its name: a subclass of str would be read as a str
+        converter.register_structure_hook(cls, _registered)
 
 
 def _is_model(cls: Any) -> bool:

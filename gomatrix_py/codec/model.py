@@ -104,11 +104,13 @@ class Model:
     IS_FROZEN: ClassVar[bool] = False
     _is_built: ClassVar[bool]
 
-    def __new__(cls: type[M], *args: Any, **kwargs: Any) -> M:
-        """Build the class at the first instance."""
-        if "_is_built" not in cls.__dict__:
-            build(cls)
-        return object.__new__(cls)
+    if not TYPE_CHECKING:  # it would tell type checkers that any arguments do
+
+        def __new__(cls: type[M], *args: Any, **kwargs: Any) -> M:
+            """Build the class at the first instance."""
+            if "_is_built" not in cls.__dict__:
+                build(cls)
+            return object.__new__(cls)
 
 
 @dataclass_transform(field_specifiers=(field, secret))

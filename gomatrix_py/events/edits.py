@@ -26,7 +26,7 @@ def edit_fault(
     Source: specification, "Validity of replacement events", "Editing encrypted events".
     """
     rules = {
-        "it does not replace this event": _replaces(edit) == (original.event_id or None),
+        "it does not replace this event": bool(original.event_id) and _replaces(edit) == original.event_id,
         "it is in another room": edit.room_id == original.room_id,
         "it is from another sender": bool(edit.sender) and edit.sender == original.sender,
         "it is of another type": edit.type == original.type,

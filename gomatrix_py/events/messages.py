@@ -8,7 +8,6 @@ messaging".
 
 from __future__ import annotations
 
-import html
 import re
 
 from ..codec import Document, field
@@ -165,4 +164,6 @@ def get_html_message(msgtype: str, html_text: str) -> HTMLMessage:
 
     Source: gomatrix GetHTMLMessage.
     """
-    return HTMLMessage(html.unescape(_TAG.sub("", html_text)), html_text, msgtype)
+    from html import unescape  # its table of entities is not needed before
+
+    return HTMLMessage(unescape(_TAG.sub("", html_text)), html_text, msgtype)

@@ -11,9 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Final, NamedTuple, TypeVar
-
-import attrs
+from typing import Any, Final, TypeVar
 
 from ..codec import Document, structure
 from ..errors import DecodeError, UsageError
@@ -33,29 +31,47 @@ log = logging.getLogger("gomatrix_py.events")
 D = TypeVar("D", bound=type[Document])
 
 
-@attrs.frozen
 class UnknownContent:
     """The content of an event whose type has no class; its repr shows names only, as it may hold keys."""
 
-    content: dict[str, Any] = attrs.field(repr=lambda content: f"<{', '.join(map(repr, content))}>")
+    __slots__ = ("content",)
+    __match_args__ = ("content",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+
+    def __eq__(self, other: object) -> bool:
+        return self.content == other.content if isinstance(other, UnknownContent) else NotImplemented
+
+    def __repr__(self) -> str:
+        return f"UnknownContent(<{', '.join(map(repr, self.content))}>)"
 
 
-@attrs.frozen
 class BadContent:
     """A content that is not what the specification says of its type, as it came, and why it is not."""
 
-    raw: Any = attrs.field(repr=False)
-    why: str
+    __slots__ = ("raw", "why")
+    __match_args__ = ("raw", "why")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, raw: Any, why: str) -> None:
+        self.raw = raw
+        self.why = why
+
+    def __eq__(self, other: object) -> bool:
+        return (self.raw, self.why) == (other.raw, other.why) if isinstance(other, BadContent) else NotImplemented
+
+    def __repr__(self) -> str:
+        return f"BadContent({self.why!r})"
 
 
 Content = Document | UnknownContent | BadContent
 """What reading a content gives."""
 
 
-class _Key(NamedTuple):
-    event_type: str
-    is_state: bool
-    variant: str = ""
+_Key = tuple[str, bool, str]
+"""Event type, whether it is state, and variant ("" for the type itself)."""
 
 
 # ------------------------------------------------------------------ the tables
@@ -181,9 +197,9 @@ _PREFIXES: Final = {"m.secret_storage.key.": "secret_storage.SecretStorageKeyCon
 """Types that end in an id."""
 
 _OURS: Final[Mapping[_Key, str]] = {
-    **{_Key(name, True): place for name, place in _STATE.items()},
-    **{_Key(name, False): place for name, place in (_IN_ROOMS | _OUTSIDE_TIMELINES).items()},
-    **{_Key(name, False, one): place for name, (_, table) in _VARIANTS.items() for one, place in table.items()},
+    **{(name, True, ""): place for name, place in _STATE.items()},
+    **{(name, False, ""): place for name, place in (_IN_ROOMS | _OUTSIDE_TIMELINES).items()},
+    **{(name, False, one): place for name, (_, table) in _VARIANTS.items() for one, place in table.items()},
 }
 _REDACTED: Final = "redaction.RedactedContent"
 
@@ -222,7 +238,7 @@ def register_content(content_class: D, event_type: str, *, is_state: bool = Fals
     if variant and (is_state or event_type not in _VARIANTS):
         raise UsageError(f"{event_type} has no variants; those that have are {', '.join(_VARIANTS)}")
     with _lock:  # readers take whichever dict is there, so it is replaced and never changed
-        _registered = {**_registered, _Key(event_type, is_state, variant): content_class}
+        _registered = {**_registered, (event_type, is_state, variant): content_class}
     return content_class
 
 
@@ -236,7 +252,7 @@ def content_class(event_type: str, *, is_state: bool, variant: str = "") -> type
     """
     registered = _registered
     for one in dict.fromkeys((variant, "")):
-        key = _Key(event_type, is_state, one)
+        key = (event_type, is_state, one)
         if key in registered:
             return registered[key]
         if key in _OURS:
@@ -260,10 +276,10 @@ def event_types_of(content_class: type[Any]) -> tuple[str, ...]:
 def _all_classes() -> Iterator[tuple[str, type[Document]]]:
     registered = _registered
     for key, cls in registered.items():
-        yield key.event_type, cls
+        yield key[0], cls
     for key, place in _OURS.items():
         if key not in registered:
-            yield key.event_type, _class_at(place)
+            yield key[0], _class_at(place)
     for prefix, place in _PREFIXES.items():
         yield f"{prefix}*", _class_at(place)
 

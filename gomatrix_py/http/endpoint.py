@@ -10,6 +10,7 @@ import attrs
 
 from ..codec import Document, Model, build, dumps, fields_of, structure, unstructure, wire_name
 from ..codec import field as _field
+from ..codec import secret as _secret
 from ..errors import HTTPError, UsageError
 from .answers import error_from, json_object
 from .messages import HttpRequest, HttpResponse, Limits, Redirects, Upload
@@ -79,7 +80,7 @@ class Target:
     app_service_user_id: str = ""
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(_field, query, header, member, body))
+@dataclass_transform(frozen_default=True, field_specifiers=(_field, _secret, query, header, member, body))
 class Endpoint(Model, Generic[R]):
     """One operation. A subclass names verb, path and answer, and its fields are the parameters.
 

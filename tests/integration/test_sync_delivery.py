@@ -382,7 +382,7 @@ def test_the_same_twice_is_delivered_twice_by_a_store_that_knows_no_ids(
 
     class Forgetful(InMemoryStore):
         def commit_sync(self, batch: Any) -> Any:
-            self._seen.clear()
+            self._journal._known.clear()
             return super().commit_sync(batch)
 
     carol = matrix_user("carol", store=Forgetful())

@@ -55,6 +55,11 @@ class Child:
         """The process id."""
         return self._process.pid
 
+    @property
+    def is_alive(self) -> bool:
+        """True until it has ended."""
+        return self._process.poll() is None
+
     def wait_until_it_says(self, line: str, timeout_s: float = PATIENCE_S) -> None:
         """Read its output up to this line.
 

@@ -40,7 +40,19 @@ def public_names(source: str, *, is_package: bool) -> set[str]:
             names |= _assigned(node)
         elif isinstance(node, ast.ImportFrom) and is_package and node.level:
             names |= {alias.asname or alias.name for alias in node.names} - used
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and is_package:
+            names |= _imported_late(node) if "__getattr__" in _functions(tree) else set()
     return {name for name in names if not name.startswith("_") and not name.startswith("pytest_")}
+
+
+def _imported_late(node: ast.If) -> set[str]:
+    """Return what a package's `__getattr__` imports when it is asked for; type checkers see it here."""
+    imports = [one for one in node.body if isinstance(one, ast.ImportFrom) and one.level]
+    return {alias.asname or alias.name for one in imports for alias in one.names}
+
+
+def _functions(tree: ast.Module) -> set[str]:
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def _assigned(node: ast.Assign | ast.AnnAssign) -> set[str]:

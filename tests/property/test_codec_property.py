@@ -40,6 +40,11 @@ broken = st.binary(max_size=40) | damaged(json_bytes) | poisoned_json() | damage
 
 @settings(max_examples=300, deadline=None)
 @given(broken)
+@example(b"9" * 401)
+@example(b"9" * 4300)
+@example(b"9" * 4301)
+@example(b"-" + b"9" * 4300)
+@example(b"-" + b"9" * 4301)
 @example(POISON["lists nested 100,000 deep"])
 @example(BROKEN_DOCUMENTS["a deep list with a string that never ends"])
 def test_both_roads_end_in_a_value_or_a_decode_error(data: bytes) -> None:

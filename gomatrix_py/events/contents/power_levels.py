@@ -20,7 +20,9 @@ PowerLevel = Annotated[int, "a power level"]
 def _read(value: Any) -> int:
     if isinstance(value, str):
         value = _read_text(value.strip())
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise DecodeError("expected an integer")
+    if isinstance(value, float) and not math.isfinite(value):
         raise DecodeError("expected an integer")
     return max(-MAX_LEVEL, min(MAX_LEVEL, int(value)))
 

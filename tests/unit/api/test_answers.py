@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gomatrix_py import Event, SyncResponse
+from gomatrix_py import SyncResponse
 from gomatrix_py.api.media import Download
 from gomatrix_py.codec import Document, fields_of, structure, unstructure
 from gomatrix_py.errors import DecodeError

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,23 @@ def test_the_tolerant_road_steps_over_poison(name: str) -> None:
 
 def test_only_what_no_float_holds_is_bad() -> None:
     assert loads_tolerant(b"[1.7976931348623157e308,-1e308,1e-400]") == [1.7976931348623157e308, -1e308, 0.0]
+
+
+@pytest.fixture
+def few_digits() -> Iterator[int]:
+    """An interpreter that was told to take integers of few digits only."""
+    before, few = sys.get_int_max_str_digits(), 640
+    sys.set_int_max_str_digits(few)
+    yield few
+    sys.set_int_max_str_digits(before)
+
+
+def test_an_interpreter_that_takes_few_digits_makes_no_other_error(few_digits: int) -> None:
+    just, more = b"9" * few_digits, b"9" * (few_digits + 1)
+    assert loads(just) == loads_tolerant(just) == 10**few_digits - 1
+    with pytest.raises(DecodeError):
+        loads(more)
+    assert shown(loads_tolerant(b"[1," + more + b",2]")) == [1, BAD, 2]
 
 
 @pytest.mark.parametrize(
