@@ -14,7 +14,7 @@ from .measure import Contender, Readings, measure
 from .report import Row, Section, Target, row
 from .scale import Scale
 
-__all__ = ["sections"]
+__all__ = ["RIVALS", "YARDSTICK", "disagreements", "sections"]
 
 YARDSTICK = "orjson.loads"
 NIO = "matrix-nio"
@@ -27,6 +27,7 @@ OURS = {
 AT_MOST = {"memory": Target(0.35), "sqlite": Target(1.5)}
 AHEAD_OF_NIO = Target(40, is_floor=True)
 PEAK = Target(3.5)
+ROOMS_OF_TARGETS = 1000  # the targets are stated for this size: what the collector takes grows with it
 RIVALS = {NIO: "matrix_nio", "mautrix-python": "mautrix_python", "matrix-client": "matrix_client"}
 
 
@@ -36,10 +37,14 @@ def sections(scale: Scale) -> list[Section]:
     path = large_sync(scale.rooms)
     size = path.stat().st_size
     many = _measured(path, scale.rounds, scale.slow_rounds)
+    is_large = scale.rooms >= ROOMS_OF_TARGETS
     return [
         Section("Sync of 20 rooms, CPU", _time_rows(few, has_targets=False)),
-        Section(f"Sync of {scale.rooms:,} rooms, {_mb(size)}, CPU", _time_rows(many, has_targets=True)),
-        Section(f"Sync of {scale.rooms:,} rooms, peak memory, body included", _memory_rows(many, size)),
+        Section(f"Sync of {scale.rooms:,} rooms, {_mb(size)}, CPU", _time_rows(many, has_targets=is_large)),
+        Section(
+            f"Sync of {scale.rooms:,} rooms, peak memory, body included",
+            _memory_rows(many, size, has_targets=is_large),
+        ),
     ]
 
 
@@ -55,7 +60,7 @@ def _measured(path: Path, rounds: int, slow_rounds: int) -> dict[str, Readings]:
     for name, (store, since) in OURS.items():
         contenders.append(Contender(name, "benchmarks.ours:sync_large", {"store": store, "since": since, **body}))
     looked_at = {"store": "memory", "since": "", "looks_at_rooms": True, **body}
-    contenders.append(Contender("… and every room's name and members read", "benchmarks.ours:sync_large", looked_at))
+    contenders.append(Contender("gomatrix_py, memory, every room then read", "benchmarks.ours:sync_large", looked_at))
     for name, function in RIVALS.items():
         contenders.append(Contender(name, f"benchmarks.rivals:{function}", body, rounds=slow_rounds))
     return measure(contenders, rounds)
@@ -72,10 +77,10 @@ def _time_rows(readings: dict[str, Readings], *, has_targets: bool) -> list[Row]
         nio, target = readings[NIO], AHEAD_OF_NIO if has_targets else None
         base = readings[name].cpu_s
         rows.append(row(label, nio, nio.cpu_s, _s(nio.cpu_s), base=base, yardstick="gomatrix_py", target=target))
-    return rows + _disagreements(readings)
+    return rows + disagreements(readings)
 
 
-def _disagreements(readings: dict[str, Readings]) -> list[Row]:
+def disagreements(readings: dict[str, Readings]) -> list[Row]:
     """Say so where those who deliver messages did not deliver the same ones."""
     heard = {name: one.facts["messages"] for name, one in readings.items() if one.facts.get("messages")}
     if len(set(heard.values())) <= 1:
@@ -83,7 +88,7 @@ def _disagreements(readings: dict[str, Readings]) -> list[Row]:
     return [Row(f"{name} heard", f"{count} messages", "", "all the same", False) for name, count in heard.items()]
 
 
-def _memory_rows(readings: dict[str, Readings], size: int) -> list[Row]:
+def _memory_rows(readings: dict[str, Readings], size: int, *, has_targets: bool) -> list[Row]:
     return [
         row(
             name,
@@ -92,7 +97,7 @@ def _memory_rows(readings: dict[str, Readings], size: int) -> list[Row]:
             _mb(one.growth),
             base=size,
             yardstick="body",
-            target=PEAK if name in OURS else None,
+            target=PEAK if has_targets and name in OURS else None,
         )
         for name, one in readings.items()
     ]

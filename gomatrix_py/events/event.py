@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from ..codec import (
     BadJSON,
+    Document,
     RawJSON,
     Shape,
     as_bytes,
@@ -18,8 +19,12 @@ from ..codec import (
     loads_tolerant,
     register_type,
     shape_decoder,
+    structure,
 )
 from ..errors import DecodeError
+from .registry import Content, parse_content
+
+D = TypeVar("D", bound=Document)
 
 __all__ = ["Event", "EventHead", "EventSource"]
 
@@ -87,6 +92,7 @@ class Event:
     _unsigned: dict[str, Any] | bytes = attrs.field(factory=dict)
     source: EventSource | None = None
     _json: bytes | None = attrs.field(default=None, alias="json")
+    _typed: Content | None = attrs.field(default=None, init=False)
 
     # ------------------------------------------------------------ reading
 
@@ -166,6 +172,29 @@ class Event:
         if isinstance(self._unsigned, bytes):
             self._unsigned = _object(_lazily(self._unsigned))
         return self._unsigned
+
+    @property
+    def typed(self) -> Content:
+        """The content as an object of the class for this type of event, made at the first look.
+
+        `UnknownContent` where there is no class, `BadContent` where the content is not as specified:
+        reading never raises.
+        """
+        if self._typed is None:
+            is_redacted = "redacted_because" in self.unsigned
+            self._typed = parse_content(self.type, self.content, is_state=self.is_state, is_redacted=is_redacted)
+        return self._typed
+
+    def content_as(self, content_class: type[D]) -> D:
+        """Return the content as an object of a class.
+
+        Args:
+            content_class: such as `TextMessage`.
+
+        Raises:
+            DecodeError: a required member is missing or of the wrong type.
+        """
+        return structure(self.content, content_class)
 
     @property
     def raw(self) -> dict[str, Any]:

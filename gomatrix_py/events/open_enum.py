@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 from ..codec import register_type
 from ..errors import DecodeError
 
-__all__ = ["Open", "OpenEnum"]
-
-E = TypeVar("E", bound="OpenEnum")
-
-Open = Annotated[E, "open"]
-"""How a field of a document says that it holds an `OpenEnum`: ``membership: Open[Membership]``."""
+__all__ = ["OpenEnum"]
 
 
 class OpenEnum(str, Enum):
@@ -34,9 +29,7 @@ class OpenEnum(str, Enum):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # under the form that fields use: the codec reads a plain subclass of str as a str
-        form: Any = Annotated[cls, "open"]
-        register_type(form, load=cls._load, dump=str)
+        register_type(cls, load=cls._load, dump=str)
 
     @classmethod
     def _load(cls, value: Any) -> OpenEnum:

@@ -85,9 +85,9 @@ class Journal:
                 self._aside[row.seq] = kept
 
     def quarantined(self) -> list[InboxRow]:
-        """Return the rows that were set aside."""
+        """Return the rows that were set aside, in order."""
         with self._lock:
-            return list(self._aside.values())
+            return [self._aside[seq] for seq in sorted(self._aside)]
 
     def _ids_of(self, room_id: str) -> _RecentIds:
         ids = self._known.get(room_id)

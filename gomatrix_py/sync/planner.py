@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ..api.sync import EventList, JoinedRoom, LeftRoom, SyncResponse, Timeline
-from ..codec import RawJSON, Shape, loads, shape_decoder
+from ..codec import RawJSON, Shape, shape_decoder
 from ..errors import DecodeError
-from ..events import EventSource
+from ..events import Event, EventSource
 from ..events.skim import NO_EVENTS, Skimmed, skim, state_pieces
 from ..store.records import AccountDataRow, Gap, InboxRow, RoomDelta, SyncBatch
 
@@ -236,6 +236,5 @@ def _saturated(count: int | None) -> int | None:
 
 
 def _membership(data: bytes) -> str:
-    content = loads(data).get("content")
-    value = content.get("membership") if isinstance(content, dict) else None
+    value = Event.from_json(data).content.get("membership")
     return value if isinstance(value, str) else "leave"

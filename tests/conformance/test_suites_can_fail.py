@@ -167,7 +167,7 @@ class ReadsRowsTwice(InMemoryStore):
 class GivesPlacesAgain(InMemoryStore):
     def commit_sync(self, batch: SyncBatch) -> Sequence[InboxRow]:
         if not self.undelivered():
-            self._last_seq = 0
+            self._journal._last_seq = 0
         return super().commit_sync(batch)
 
     def commit_gap(self, gap: Gap, rows: Sequence[InboxRow], rest: Gap | None) -> Sequence[InboxRow]:

@@ -34,17 +34,23 @@ class History:
 
     Attributes:
         newest: the number of the newest answer that was given.
+        requests: how often anybody asked.
         end: the number of the last one to be given; None while there is none.
         is_read: set when somebody asks what comes after the end.
     """
 
     def __init__(self) -> None:
         self.newest = 0
+        self.requests = 0
         self.end: int | None = None
         self.is_read = threading.Event()
         self._is_over = threading.Event()
+        self._asked = threading.Condition()
 
     def answer(self, request: Seen) -> dict[str, Any]:
+        with self._asked:
+            self.requests += 1
+            self._asked.notify_all()
         number = int(request.query.get("since", "s0")[1:])
         if self.end is not None and number > self.end:
             self.is_read.set()
@@ -65,6 +71,11 @@ class History:
         """Return every event that the bot must handle."""
         assert self.end is not None
         return [event for number in range(1, self.end + 1) for event in self.events(number)]
+
+    def wait_for_a_request(self, before: int) -> None:
+        """Block until there were more requests than `before`."""
+        with self._asked:
+            assert self._asked.wait_for(lambda: self.requests > before, 60), "the bot does not ask"
 
     def close(self) -> None:
         """Let go of whoever waits for news."""
@@ -87,12 +98,19 @@ class Stage:
         return child
 
     def kill_at_random_moments(self, kills: int, manner: str) -> list[int]:
-        """Start and kill the bot so often, then let it finish; return how much each life had handled."""
+        """Start and kill the bot so often, then let it finish; return how much each life had handled.
+
+        Every second life is let alone until it asks for news: were three in a row to end while the same
+        event is delivered again, that event would rightly be set aside.
+        """
         print("seed", SEED)
         chance = random.Random(SEED)
         lengths = []
-        for _ in range(kills):
+        for number in range(kills):
+            before = self.history.requests
             with self.start(manner) as child:
+                if number % 2:
+                    self.history.wait_for_a_request(before)
                 time.sleep(chance.uniform(0, LONGEST_LIFE_S))  # its life is what is random
                 child.kill()
                 assert child.wait() == -signal.SIGKILL, child.said

@@ -15,38 +15,15 @@ import pytest
 
 from gomatrix_py import Client, DefaultSyncer, Event, SQLiteStore, SyncResponse
 from gomatrix_py.errors import SyncTokenRejected, TransportError, UnknownToken, UsageError
-from gomatrix_py.http.messages import HttpRequest, HttpResponse
+from gomatrix_py.http.messages import HttpResponse
 from gomatrix_py.testing import DevServer
 from gomatrix_py.testing.pytest_plugin import MatrixUser
+from tests.kit.poll_watch import PollWatch
 from tests.kit.recorder import Recorder
 from tests.kit.waiting import wait_until
 
 PROMPTLY_S = 5.0
 PASSWORD = "wonderland"
-
-
-class PollWatch:
-    """Tells when a long-poll is on its way, and how many are at once."""
-
-    def __init__(self, client: Client) -> None:
-        self.is_polling = threading.Event()
-        self.at_once = self.most_at_once = 0
-        self._lock = threading.Lock()
-        client.on_request(self._before)
-        client.on_response(self._after)
-
-    def _before(self, request: HttpRequest) -> None:
-        if "/sync?" in request.url:
-            with self._lock:
-                self.at_once += 1
-                self.most_at_once = max(self.most_at_once, self.at_once)
-            if "since=" in request.url:
-                self.is_polling.set()
-
-    def _after(self, request: HttpRequest, outcome: object, seconds: float) -> None:
-        if "/sync?" in request.url:
-            with self._lock:
-                self.at_once -= 1
 
 
 @contextmanager

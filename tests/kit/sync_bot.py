@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from gomatrix_py import Client, DefaultSyncer, Event, EventSource, SQLiteStore, SyncResponse
-from gomatrix_py.store import SyncStorer
+from gomatrix_py.store import is_sync_storer
 
 __all__ = ["OWN", "handled_in"]
 
@@ -44,8 +44,9 @@ class TokenFirstSyncer(DefaultSyncer):
 class UncountedSyncer(DefaultSyncer):
     """Tries again for ever."""
 
-    def deliver_again(self, store: SyncStorer) -> None:
-        self.deliver(store, store.undelivered())
+    def deliver_again(self) -> None:
+        assert is_sync_storer(self.store)
+        self.deliver(self.store, self.store.undelivered())
 
 
 def main(url: str, store_path: str, log_path: str, manner: str, deadly: str = "") -> None:

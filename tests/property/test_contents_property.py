@@ -80,14 +80,12 @@ def test_any_value_never_raises(name: str, content: Any) -> None:
 @given(kinds, odd_objects)
 @quick
 def test_unknown_members_are_kept_as_they_are(kind: EventType, unknown: dict[str, Any]) -> None:
+    unknown.pop("m.relates_to", None)  # some know it, and drop it where it is null
     content = {**unknown, **kind.full()}
     made = parse_content(kind.name, content, is_state=kind.is_state)
     assert type(made) is content_class(kind.name, is_state=kind.is_state, variant=kind.variant)
     assert isinstance(made, Document)
-    written = unstructure(made)
-    if not made.problems:  # an unknown name may be that of an optional member elsewhere, such as m.relates_to
-        assert written == content
-    assert {name: written[name] for name in kind.full()} == kind.full()
+    assert unstructure(made) == content
 
 
 @given(kinds, st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.integers(-(2**70), 2**70))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...codec import Document, field
-from ..open_enum import Open, OpenEnum
+from ..open_enum import OpenEnum
 
 __all__ = [
     "CallAnswerContent",
@@ -54,7 +54,7 @@ class StreamPurpose(OpenEnum):
 class StreamMetadata(Document):
     """What a stream is for, and what of it is muted."""
 
-    purpose: Open[StreamPurpose]
+    purpose: StreamPurpose
     audio_muted: bool | None = None
     video_muted: bool | None = None
 
@@ -128,4 +128,4 @@ class HangupReason(OpenEnum):
 class CallHangupContent(CallContent):
     """Content of ``m.call.hangup``; the older protocol gives no reason for an ordinary end."""
 
-    reason: Open[HangupReason] | None = None
+    reason: HangupReason | None = None

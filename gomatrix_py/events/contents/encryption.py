@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...codec import Document, field, secret
-from ..open_enum import Open, OpenEnum
+from ..open_enum import OpenEnum
 from .encrypted_file import EncryptedFile
 from .relations import RelatesTo
 
@@ -48,7 +48,7 @@ class RoomEncryptionContent(Document):
         rotation_period_msgs: for how many messages, 100 where it is not said.
     """
 
-    algorithm: Open[EncryptionAlgorithm]
+    algorithm: EncryptionAlgorithm
     rotation_period_ms: int | None = None
     rotation_period_msgs: int | None = None
 
@@ -72,7 +72,7 @@ class RoomEncryptedContent(Document):
         relates_to: what it answers, edits or belongs to; this is never encrypted.
     """
 
-    algorithm: Open[EncryptionAlgorithm]
+    algorithm: EncryptionAlgorithm
     ciphertext: str | dict[str, OlmCiphertext]
     sender_key: str | None = None
     device_id: str | None = None
@@ -86,7 +86,7 @@ class RoomEncryptedContent(Document):
 class RoomKeyContent(Document):
     """Content of ``m.room_key``; `shared_history` True lets it be given to those invited later."""
 
-    algorithm: Open[EncryptionAlgorithm]
+    algorithm: EncryptionAlgorithm
     room_id: str
     session_id: str
     session_key: str = secret()
@@ -107,7 +107,7 @@ class ForwardedRoomKeyContent(Document):
         withheld: `code` and `reason` where part of the session was withheld.
     """
 
-    algorithm: Open[EncryptionAlgorithm]
+    algorithm: EncryptionAlgorithm
     room_id: str
     sender_key: str
     session_id: str
@@ -131,9 +131,9 @@ class WithheldCode(OpenEnum):
 class RoomKeyWithheldContent(Document):
     """Content of ``m.room_key.withheld``; with ``m.no_olm``, room and session are not said."""
 
-    algorithm: Open[EncryptionAlgorithm]
+    algorithm: EncryptionAlgorithm
     sender_key: str
-    code: Open[WithheldCode]
+    code: WithheldCode
     room_id: str | None = None
     session_id: str | None = None
     reason: str | None = None
@@ -149,7 +149,7 @@ class RequestAction(OpenEnum):
 class RequestedRoomKey(Document):
     """Which room key is asked for."""
 
-    algorithm: Open[EncryptionAlgorithm]
+    algorithm: EncryptionAlgorithm
     room_id: str
     session_id: str
     sender_key: str | None = None
@@ -158,7 +158,7 @@ class RequestedRoomKey(Document):
 class RoomKeyRequestContent(Document):
     """Content of ``m.room_key_request``; `body` is there where the action is a request."""
 
-    action: Open[RequestAction]
+    action: RequestAction
     requesting_device_id: str
     request_id: str
     body: RequestedRoomKey | None = None
@@ -187,7 +187,7 @@ class DummyContent(Document):
 class SecretRequestContent(Document):
     """Content of ``m.secret.request``; `name` is there where the action is a request. Spec: module "Secrets"."""
 
-    action: Open[RequestAction]
+    action: RequestAction
     requesting_device_id: str
     request_id: str
     name: str | None = None

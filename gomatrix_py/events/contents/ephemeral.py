@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...codec import Document, Problem, field, structure
-from ..open_enum import Open, OpenEnum
+from ..open_enum import OpenEnum
 
 __all__ = [
     "EventReceipts",
@@ -32,7 +32,7 @@ class Presence(OpenEnum):
 class PresenceContent(Document):
     """Content of ``m.presence``; `last_active_ago` is milliseconds."""
 
-    presence: Open[Presence]
+    presence: Presence
     last_active_ago: float | None = None
     currently_active: bool | None = None
     status_msg: str | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...codec import Document
 from ..messages import ImageInfo
-from ..open_enum import Open, OpenEnum
+from ..open_enum import OpenEnum
 
 __all__ = ["ImagePackRoomsContent", "ImageUsage", "PackDetails", "PackImage", "RoomImagePackContent"]
 
@@ -31,7 +31,7 @@ class PackDetails(Document):
 
     display_name: str | None = None
     avatar_url: str | None = None
-    usage: list[Open[ImageUsage]] | None = None
+    usage: list[ImageUsage] | None = None
     attribution: str | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...codec import Document
-from ..open_enum import Open, OpenEnum
+from ..open_enum import OpenEnum
 
 __all__ = [
     "InviteKey",
@@ -53,7 +53,7 @@ class RoomMemberContent(Document):
         third_party_invite: the invite it follows from.
     """
 
-    membership: Open[Membership]
+    membership: Membership
     displayname: str | None = None
     avatar_url: str | None = None
     reason: str | None = None

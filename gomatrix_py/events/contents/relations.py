@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...codec import Document, field
-from ..open_enum import Open, OpenEnum
+from ..open_enum import OpenEnum
 
 __all__ = ["InReplyTo", "ReactionContent", "RelType", "RelatesTo", "without_html_reply", "without_quoted_reply"]
 
@@ -37,7 +37,7 @@ class RelatesTo(Document):
         is_falling_back: True where `in_reply_to` is only there for clients that know no threads.
     """
 
-    rel_type: Open[RelType] | None = None
+    rel_type: RelType | None = None
     event_id: str | None = None
     key: str | None = None
     in_reply_to: InReplyTo | None = field(default=None, name="m.in_reply_to")

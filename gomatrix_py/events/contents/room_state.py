@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...codec import Document, field
 from ..messages import ImageInfo
-from ..open_enum import Open, OpenEnum
+from ..open_enum import OpenEnum
 from .extensible import TextRepresentation, text_of
 
 __all__ = [
@@ -143,7 +143,7 @@ class AllowCondition(Document):
 class RoomJoinRulesContent(Document):
     """Content of ``m.room.join_rules``; `allow` is for restricted rooms."""
 
-    join_rule: Open[JoinRule]
+    join_rule: JoinRule
     allow: list[AllowCondition] | None = None
 
 
@@ -157,7 +157,7 @@ class GuestAccess(OpenEnum):
 class RoomGuestAccessContent(Document):
     """Content of ``m.room.guest_access``. Spec: module "Guest Access"."""
 
-    guest_access: Open[GuestAccess]
+    guest_access: GuestAccess
 
 
 class HistoryVisibility(OpenEnum):
@@ -172,7 +172,7 @@ class HistoryVisibility(OpenEnum):
 class RoomHistoryVisibilityContent(Document):
     """Content of ``m.room.history_visibility``. Spec: module "Room history visibility"."""
 
-    history_visibility: Open[HistoryVisibility]
+    history_visibility: HistoryVisibility
 
 
 class RoomServerAclContent(Document):

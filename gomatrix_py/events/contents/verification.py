@@ -6,7 +6,7 @@ Between devices the steps belong together by `transaction_id`, in a room by what
 from __future__ import annotations
 
 from ...codec import Document, field, secret
-from ..open_enum import Open, OpenEnum
+from ..open_enum import OpenEnum
 from .relations import RelatesTo
 
 __all__ = [
@@ -88,7 +88,7 @@ class KeyVerificationSasStartContent(KeyVerificationStartContent):
     key_agreement_protocols: list[str]
     hashes: list[str]
     message_authentication_codes: list[str]
-    short_authentication_string: list[Open[SasForm]]
+    short_authentication_string: list[SasForm]
     method: str = field(default="m.sas.v1", kw_only=True)
 
 
@@ -105,7 +105,7 @@ class KeyVerificationAcceptContent(KeyVerificationContent):
     key_agreement_protocol: str
     hash: str
     message_authentication_code: str
-    short_authentication_string: list[Open[SasForm]]
+    short_authentication_string: list[SasForm]
     commitment: str
 
 

@@ -161,17 +161,18 @@ def test_a_raw_list_loses_only_what_is_not_json() -> None:
     assert paths(problems) == ["raw[1]", "raw[2]"]
 
 
-@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-@pytest.mark.parametrize(
-    "place", ["switch", "maybe", "leaf", "leaves", "by_name", "counts", "texts", "raw", "raws", "unknown"]
-)
-def test_poison_in_one_place_leaves_the_others_alone(place: str, poison: bytes) -> None:
-    document = b'{"token":"t","strict":{"name":"kept"},"' + place.encode() + b'":' + poison + b"}"
-    made, _ = repair(loads_tolerant(document), Tree)
-    assert (made.token, made.strict) == ("t", Strict("kept"))
-    for poisoned in (b'{"token":"t","texts":["a",' + poison + b',"b"]}',):
-        texts = repair(loads_tolerant(poisoned), Tree)[0].texts
-        assert (texts[0], texts[-1]) == ("a", "b")
+PLACES = ["switch", "maybe", "leaf", "leaves", "by_name", "counts", "texts", "raw", "raws", "unknown"]
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_poison_in_one_place_leaves_the_others_alone(name: str) -> None:
+    poison = POISON[name]
+    for place in PLACES if len(poison) < 20_000 else ["raw"]:
+        document = b'{"token":"t","strict":{"name":"kept"},"' + place.encode() + b'":' + poison + b"}"
+        made, _ = repair(loads_tolerant(document), Tree)
+        assert (made.token, made.strict) == ("t", Strict("kept")), place
+    texts = repair(loads_tolerant(b'{"token":"t","texts":["a",' + poison + b',"b"]}'), Tree)[0].texts
+    assert (texts[0], texts[-1]) == ("a", "b")
 
 
 def test_the_defaults_of_a_shape_are_not_shared() -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from gomatrix_py.events.registry import (
 )
 from tests.kit.event_facts import event_types, listed_types
 
+ROOT = Path(__file__).resolve().parents[3]
 TEXT = {"msgtype": "m.text", "body": "x"}
 
 
@@ -211,6 +213,32 @@ def test_threads_register_and_read_at_once() -> None:
         thread.join()
     assert wrong == []
     assert len(event_types_of(Temperature)) == len(names)  # none was lost to another thread
+
+
+AT_ONCE = """
+import sys, threading
+from gomatrix_py.events.registry import parse_content
+from tests.kit.event_facts import event_types
+sys.setswitchinterval(1e-6)
+start, wrong = threading.Barrier(8), []
+def read(turn):
+    kinds = event_types()
+    kinds = kinds[turn * 9:] + kinds[:turn * 9]
+    start.wait()
+    for kind in kinds:
+        made = parse_content(kind.name, kind.full(), is_state=kind.is_state)
+        if getattr(made, "problems", None) != ():
+            wrong.append((kind.line, made))
+threads = [threading.Thread(target=read, args=(turn,)) for turn in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(wrong)
+"""
+
+
+def test_threads_may_be_the_first_to_read_each_type() -> None:
+    ran = subprocess.run([sys.executable, "-c", AT_ONCE], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
 
 
 # ------------------------------------------------------------------ nothing before it is needed

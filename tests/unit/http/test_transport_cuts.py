@@ -22,7 +22,7 @@ from tests.kit.raw_server import Connection, RawServer, answer, chunked
 
 DOCUMENT = {"next_batch": "s1", "numbers": list(range(30)), "text": "ü" * 10}
 BODY = json.dumps(DOCUMENT).encode()
-PACKED = gzip.compress(BODY)
+PACKED = gzip.compress(BODY, mtime=0)
 CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 PADDED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
