@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any, TypeVar
@@ -185,7 +186,7 @@ class Event:
             self._typed = parse_content(self.type, self.content, is_state=self.is_state, is_redacted=is_redacted)
         return self._typed
 
-    def content_as(self, content_class: type[D]) -> D:
+    def content_as(self, content_class: builtins.type[D]) -> D:
         """Return the content as an object of a class.
 
         Args:
