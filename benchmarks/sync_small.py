@@ -24,6 +24,7 @@ def sections(scale: Scale) -> list[Section]:
         Contender(YARDSTICK, bare, {"parser": "orjson", **both}),
         Contender("json.loads", bare, {"parser": "json", **both}),
         Contender("msgspec.json.decode", bare, {"parser": "msgspec", **both}),
+        Contender("bare sqlite3, synchronous=FULL", "benchmarks.bare_sqlite:store_small", both),
         Contender(MEMORY, "benchmarks.ours:sync_small", {"store": "memory", **both}),
         Contender(SQLITE, "benchmarks.ours:sync_small", {"store": "sqlite", **both}),
     ]

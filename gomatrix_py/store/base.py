@@ -69,7 +69,7 @@ class SyncStorer(Storer, Protocol):
         """Keep a row, but deliver it no more."""
 
     def quarantined(self) -> Sequence[InboxRow]:
-        """Return the rows that were set aside."""
+        """Return the rows that were set aside, in order of `seq`."""
 
     def gaps(self, room_id: str | None = None) -> Sequence[Gap]:
         """Return the gaps of a room, or of all rooms."""

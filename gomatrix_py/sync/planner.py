@@ -236,5 +236,8 @@ def _saturated(count: int | None) -> int | None:
 
 
 def _membership(data: bytes) -> str:
-    value = Event.from_json(data).content.get("membership")
+    try:
+        value = Event.from_json(data).content.get("membership")
+    except DecodeError:  # skimmed only until now; it is no event after all
+        value = None
     return value if isinstance(value, str) else "leave"

@@ -1,8 +1,12 @@
-"""A model check: three stores are told the same and must show the same, whatever it is and however often reopened."""
+"""A model check: three stores are told the same and must show the same, whatever it is and however often reopened.
+
+``GMPY_SERIES`` sets how many series of operations there are.
+"""
 
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -304,7 +308,8 @@ class StoresAgree(RuleBasedStateMachine):
             assert room_of(self.file, room_id) is room
 
 
-SETTINGS = settings(max_examples=80, stateful_step_count=20, deadline=None)
+SERIES = int(os.environ.get("GMPY_SERIES", "80"))
+SETTINGS = settings(max_examples=SERIES, stateful_step_count=20, deadline=None)
 
 TestStoresAgree = StoresAgree.TestCase
 TestStoresAgree.settings = SETTINGS

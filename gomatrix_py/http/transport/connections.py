@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 import sys
+import weakref
 from typing import Any
 
 import requests
@@ -118,15 +119,19 @@ for _name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retr
     logging.getLogger(_name).addFilter(_QueriesHidden())
 
 
+# weak, so that the pool manager alone says which pools live: a pool closes when it is forgotten
+_Pools = weakref.WeakValueDictionary[Any, Any]
+
+
 class Adapter(HTTPAdapter):
     """requests' own adapter, less what it works out anew for every request and we never look at."""
 
     def __init__(self, pool_size: int) -> None:
-        self._pools: dict[Any, Any] = {}
+        self._pools = _Pools()
         super().__init__(pool_connections=16, pool_maxsize=pool_size, max_retries=0, pool_block=False)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._pools = {}
+        self._pools = _Pools()
         super().__setstate__(state)  # type: ignore[misc]
 
     def get_connection_with_tls_context(
@@ -137,7 +142,7 @@ class Adapter(HTTPAdapter):
             return super().get_connection_with_tls_context(request, verify, proxies, cert)
         key = (place.group(1), verify, cert)
         pool = self._pools.get(key)
-        if pool is None or pool.pool is None:  # closed, because too many others were opened since
+        if pool is None:
             pool = self._pools[key] = super().get_connection_with_tls_context(request, verify, proxies, cert)
         return pool
 

@@ -40,7 +40,7 @@ def as_ours(error: Exception, request: HttpRequest, watch: Watch) -> MatrixError
         return _no_connection(error, cause, request)
     if isinstance(cause, NewConnectionError):
         return _no_connection(error, cause, request)
-    if isinstance(cause, (ReadTimeoutError, TimeoutError)):
+    if isinstance(cause, (ReadTimeoutError, TimeoutError, requests.exceptions.ReadTimeout)):
         return RequestTimeout(f"{route}: no byte for {request.limits.read_s:g} s")
     if isinstance(error, urllib3.exceptions.ProtocolError):
         return TruncatedAnswer(f"{route}: the answer ended early")

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -46,10 +47,20 @@ class _Route:
         }
         if isinstance(self.adapter, HTTPAdapter):
             watch_connections(self.adapter.poolmanager)
-            proxy = select_proxy(url, self.proxies)
-            if proxy:
-                proxy = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
-                watch_connections(self.adapter.proxy_manager_for(proxy))
+            if proxy := select_proxy(url, self.proxies):
+                watch_connections(self.adapter.proxy_manager_for(_proxy_url(proxy)))
+
+
+def _proxy_url(proxy: str) -> str:
+    """Return a proxy's address as requests will write it."""
+    try:
+        names_a_host = bool(urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname)
+    except ValueError:
+        names_a_host = False
+    if not names_a_host:
+        raise UsageError("the address of the proxy names no host")
+    whole: str = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+    return whole
 
 
 class RequestsTransport:

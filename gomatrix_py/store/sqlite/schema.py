@@ -9,73 +9,64 @@ __all__ = ["APPLICATION_ID", "MIGRATIONS", "VERSION"]
 
 APPLICATION_ID = 0x676D7079  # "gmpy"
 
+_FIRST_TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    "CREATE TABLE filter (user_id TEXT PRIMARY KEY, filter_id TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE position (user_id TEXT PRIMARY KEY, next_batch TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE room (
+        room_id TEXT PRIMARY KEY,
+        membership TEXT NOT NULL,
+        summary BLOB,
+        notification_count INTEGER NOT NULL DEFAULT 0,
+        highlight_count INTEGER NOT NULL DEFAULT 0,
+        prev_batch TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID""",
+    """CREATE TABLE state (
+        room_id TEXT NOT NULL,
+        type TEXT NOT NULL,
+        state_key TEXT NOT NULL,
+        event BLOB NOT NULL,
+        PRIMARY KEY (room_id, type, state_key)
+    ) WITHOUT ROWID""",
+    # the ids of events that came, so that each counts once; `at` is in seconds, for pruning
+    """CREATE TABLE seen (
+        room_id TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (room_id, event_id)
+    ) WITHOUT ROWID""",
+    # events whose listeners have not run yet, and those set aside; small, so that marking is cheap.
+    # AUTOINCREMENT: a seq is never given twice, for whoever still holds the old row would mark the new one
+    """CREATE TABLE inbox (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        room_id TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        source TEXT NOT NULL,
+        event BLOB NOT NULL,
+        tries INTEGER NOT NULL DEFAULT 0,
+        set_aside_because TEXT
+    )""",
+    """CREATE TABLE gap (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        room_id TEXT NOT NULL,
+        since TEXT NOT NULL,
+        prev_batch TEXT NOT NULL
+    )""",
+    """CREATE TABLE account_data (
+        room_id TEXT NOT NULL,
+        type TEXT NOT NULL,
+        event BLOB NOT NULL,
+        PRIMARY KEY (room_id, type)
+    ) WITHOUT ROWID""",
+    """INSERT INTO meta (key, value)
+        VALUES ('generation', 0), ('closed_cleanly', 1), ('store_id', lower(hex(randomblob(16))))""",
+)
+
 
 def _001_first_tables(db: sqlite3.Connection) -> None:
     """Rooms and state, the inbox, gaps, account data, and where the next sync starts."""
-    db.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID")
-    db.execute("CREATE TABLE filter (user_id TEXT PRIMARY KEY, filter_id TEXT NOT NULL) WITHOUT ROWID")
-    db.execute("CREATE TABLE position (user_id TEXT PRIMARY KEY, next_batch TEXT NOT NULL) WITHOUT ROWID")
-    db.execute(
-        """CREATE TABLE room (
-            room_id TEXT PRIMARY KEY,
-            membership TEXT NOT NULL,
-            summary BLOB,
-            notification_count INTEGER NOT NULL DEFAULT 0,
-            highlight_count INTEGER NOT NULL DEFAULT 0,
-            prev_batch TEXT NOT NULL DEFAULT ''
-        ) WITHOUT ROWID"""
-    )
-    db.execute(
-        """CREATE TABLE state (
-            room_id TEXT NOT NULL,
-            type TEXT NOT NULL,
-            state_key TEXT NOT NULL,
-            event BLOB NOT NULL,
-            PRIMARY KEY (room_id, type, state_key)
-        ) WITHOUT ROWID"""
-    )
-    # the ids of events that came, so that each counts once; `at` is in seconds, for pruning
-    db.execute(
-        """CREATE TABLE seen (
-            room_id TEXT NOT NULL,
-            event_id TEXT NOT NULL,
-            at INTEGER NOT NULL,
-            PRIMARY KEY (room_id, event_id)
-        ) WITHOUT ROWID"""
-    )
-    # events whose listeners have not run yet, and those set aside; small, so that marking is cheap.
-    # AUTOINCREMENT: a seq is never given twice, for whoever still holds the old row would mark the new one
-    db.execute(
-        """CREATE TABLE inbox (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT,
-            room_id TEXT NOT NULL,
-            event_id TEXT NOT NULL,
-            source TEXT NOT NULL,
-            event BLOB NOT NULL,
-            tries INTEGER NOT NULL DEFAULT 0,
-            set_aside_because TEXT
-        )"""
-    )
-    db.execute(
-        """CREATE TABLE gap (
-            id INTEGER PRIMARY KEY AUTOINCREMENT,
-            room_id TEXT NOT NULL,
-            since TEXT NOT NULL,
-            prev_batch TEXT NOT NULL
-        )"""
-    )
-    db.execute(
-        """CREATE TABLE account_data (
-            room_id TEXT NOT NULL,
-            type TEXT NOT NULL,
-            event BLOB NOT NULL,
-            PRIMARY KEY (room_id, type)
-        ) WITHOUT ROWID"""
-    )
-    db.execute(
-        "INSERT INTO meta (key, value)"
-        " VALUES ('generation', 0), ('closed_cleanly', 1), ('store_id', lower(hex(randomblob(16))))"
-    )
+    for statement in _FIRST_TABLES:
+        db.execute(statement)
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_001_first_tables,)

@@ -1,13 +1,34 @@
-"""What the suites put in: events, ids and answers, plain ones and poisonous ones."""
+"""What the suites put in, plain and poisonous, and how they look at what comes out."""
+# ruff: noqa: S101 - this is part of tests, though it stands in the package
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from ...codec import dumps
 from ...events import Event
+from ...rooms import Room
+from ...store import Storer
 
-__all__ = ["NOT_EVENTS", "ODD_TEXTS", "POISONED_EVENTS", "event_json", "state_event", "sync_json"]
+__all__ = [
+    "ALICE",
+    "BOB",
+    "NOT_EVENTS",
+    "ODD_TEXTS",
+    "OTHER",
+    "POISONED_EVENTS",
+    "ROOM",
+    "event_json",
+    "in_threads",
+    "room_of",
+    "state_event",
+    "sync_json",
+]
+
+ALICE, BOB = "@alice:example.org", "@bob:example.org"
+ROOM, OTHER = "!room:example.org", "!other:example.org"
 
 ODD_TEXTS = (
     "!dDWiZ7sPHrtJ7lJxaVkSpEHVqYIfDYxZ",  # room ids of version 12 have no domain
@@ -89,3 +110,32 @@ def _encoded(value: Any) -> bytes:
     if isinstance(value, (list, tuple)):
         return b"[" + b",".join(map(_encoded, value)) + b"]"
     return dumps(value, ascii_only=True)
+
+
+def in_threads(work: Callable[[int], None], count: int) -> None:
+    """Run `work` in `count` threads at once and raise what the first of them to fail raised."""
+    errors: list[BaseException] = []
+    start = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        try:
+            start.wait()
+            work(number)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads), "the threads wait for each other"
+    if errors:
+        raise errors[0]
+
+
+def room_of(store: Storer, room_id: str) -> Room:
+    """Return a room that must be in a store."""
+    room = store.load_room(room_id)
+    assert room is not None, f"{room_id} is not in the store"
+    return room

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +13,11 @@ import pytest
 from ...events import Event
 from ...rooms import Room
 from ...store import InMemoryStore, RoomDelta, Storer, SyncBatch
-from .specimens import ODD_TEXTS, POISONED_EVENTS, event_json, state_event
+from .specimens import ALICE, BOB, ODD_TEXTS, POISONED_EVENTS, ROOM, event_json, in_threads, room_of, state_event
 
 __all__ = ["StorerConformance"]
 
-ALICE, BOB, ROOM = "@alice:example.org", "@bob:example.org", "!room:example.org"
-
-Opened = Callable[[], Storer]
+_Opened = Callable[[], Storer]
 
 
 class StorerConformance:
@@ -78,10 +75,10 @@ class StorerConformance:
 
     # ------------------------------------------------------------ the protocol
 
-    def test_it_is_a_storer(self, opened: Opened) -> None:
+    def test_it_is_a_storer(self, opened: _Opened) -> None:
         assert isinstance(opened(), Storer)
 
-    def test_what_is_missing_is_an_empty_text_or_none(self, opened: Opened) -> None:
+    def test_what_is_missing_is_an_empty_text_or_none(self, opened: _Opened) -> None:
         store = opened()
         assert store.load_filter_id(ALICE) == ""
         assert store.load_next_batch(ALICE) == ""
@@ -89,28 +86,28 @@ class StorerConformance:
 
     # ------------------------------------------------------------ filter id and sync token
 
-    def test_the_filter_id_is_kept(self, opened: Opened) -> None:
+    def test_the_filter_id_is_kept(self, opened: _Opened) -> None:
         opened().save_filter_id(ALICE, "66696p746572")
         assert opened().load_filter_id(ALICE) == "66696p746572"
 
-    def test_the_sync_token_is_kept(self, opened: Opened) -> None:
+    def test_the_sync_token_is_kept(self, opened: _Opened) -> None:
         opened().save_next_batch(ALICE, "s72594_4483_1934")
         assert opened().load_next_batch(ALICE) == "s72594_4483_1934"
 
-    def test_the_last_text_counts(self, opened: Opened) -> None:
+    def test_the_last_text_counts(self, opened: _Opened) -> None:
         for text in ("first", "second", "", "third"):
             opened().save_filter_id(ALICE, text)
             opened().save_next_batch(ALICE, text)
             assert (opened().load_filter_id(ALICE), opened().load_next_batch(ALICE)) == (text, text)
 
-    def test_users_have_texts_of_their_own(self, opened: Opened) -> None:
+    def test_users_have_texts_of_their_own(self, opened: _Opened) -> None:
         opened().save_filter_id(ALICE, "a")
         opened().save_next_batch(BOB, "b")
         store = opened()
         assert (store.load_filter_id(ALICE), store.load_next_batch(ALICE)) == ("a", "")
         assert (store.load_filter_id(BOB), store.load_next_batch(BOB)) == ("", "b")
 
-    def test_texts_are_kept_as_they_are(self, opened: Opened) -> None:
+    def test_texts_are_kept_as_they_are(self, opened: _Opened) -> None:
         texts = (*ODD_TEXTS, "x" * 100_000)
         store = opened()
         for number, text in enumerate(texts):
@@ -123,7 +120,7 @@ class StorerConformance:
 
     # ------------------------------------------------------------ rooms
 
-    def test_a_room_is_kept(self, opened: Opened) -> None:
+    def test_a_room_is_kept(self, opened: _Opened) -> None:
         room = Room(ROOM)
         room.membership, room.prev_batch = "join", "t1"
         room.notification_count, room.highlight_count = 7, 2
@@ -136,11 +133,11 @@ class StorerConformance:
         assert loaded.summary == {"m.joined_member_count": 2}
         assert loaded.name == "A room of one's own"
 
-    def test_a_room_without_state_is_kept(self, opened: Opened) -> None:
+    def test_a_room_without_state_is_kept(self, opened: _Opened) -> None:
         opened().save_room(Room(ROOM))
         assert list(room_of(opened(), ROOM).state) == []
 
-    def test_state_is_kept_by_type_and_key(self, opened: Opened) -> None:
+    def test_state_is_kept_by_type_and_key(self, opened: _Opened) -> None:
         room = Room(ROOM)
         for user_id, membership in ((ALICE, "join"), (BOB, "ban")):
             room.update_state(state_event("m.room.member", user_id, {"membership": membership}, f"$of{user_id}"))
@@ -154,7 +151,7 @@ class StorerConformance:
         assert loaded.topic == "stores"
         assert loaded.get_state_event("m.room.topic", "nobody") is None
 
-    def test_state_set_later_is_added(self, opened: Opened) -> None:
+    def test_state_set_later_is_added(self, opened: _Opened) -> None:
         room = Room(ROOM)
         room.update_state(state_event("m.room.name", "", {"name": "old"}))
         room.update_state(state_event("m.room.topic", "", {"topic": "kept"}))
@@ -166,7 +163,7 @@ class StorerConformance:
         loaded = room_of(opened(), ROOM)
         assert (loaded.name, loaded.topic) == ("new", "kept")
 
-    def test_state_is_kept_byte_by_byte(self, opened: Opened) -> None:
+    def test_state_is_kept_byte_by_byte(self, opened: _Opened) -> None:
         room = Room(ROOM)
         events = {}
         for key, data in POISONED_EVENTS.items():
@@ -177,7 +174,7 @@ class StorerConformance:
         loaded = room_of(opened(), ROOM).state["org.example.poison"]
         assert {key: event.json for key, event in loaded.items()} == {key: one.json for key, one in events.items()}
 
-    def test_ids_types_and_keys_are_opaque(self, opened: Opened) -> None:
+    def test_ids_types_and_keys_are_opaque(self, opened: _Opened) -> None:
         store = opened()
         for text in ODD_TEXTS:
             room = Room(text)
@@ -193,7 +190,7 @@ class StorerConformance:
             assert found is not None
             assert found.content == {"is": text}
 
-    def test_a_room_saved_anew_takes_the_place_of_the_old_one(self, opened: Opened) -> None:
+    def test_a_room_saved_anew_takes_the_place_of_the_old_one(self, opened: _Opened) -> None:
         for name, other in (("first", "m.room.topic"), ("second", "m.room.avatar")):
             room = Room(ROOM)
             room.update_state(state_event("m.room.name", "", {"name": name}))
@@ -203,7 +200,7 @@ class StorerConformance:
         assert loaded.name == "second"
         assert set(loaded.state) == {"m.room.name", "m.room.avatar"}
 
-    def test_a_room_from_another_store_is_saved_whole(self, opened: Opened) -> None:
+    def test_a_room_from_another_store_is_saved_whole(self, opened: _Opened) -> None:
         other = InMemoryStore()
         name = event_json("$1", "m.room.name", state_key="", content={"name": "moved"})
         topic = event_json("$2", "m.room.topic", state_key="", content={"topic": "boxes"})
@@ -215,7 +212,7 @@ class StorerConformance:
         loaded = room_of(opened(), ROOM)
         assert (loaded.membership, loaded.name, loaded.topic) == ("join", "moved", "boxes")
 
-    def test_a_held_room_is_the_one_that_is_loaded(self, opened: Opened) -> None:
+    def test_a_held_room_is_the_one_that_is_loaded(self, opened: _Opened) -> None:
         store = opened()
         saved = Room(ROOM)
         store.save_room(saved)
@@ -225,7 +222,7 @@ class StorerConformance:
 
     # ------------------------------------------------------------ threads
 
-    def test_threads_may_share_it(self, opened: Opened) -> None:
+    def test_threads_may_share_it(self, opened: _Opened) -> None:
         store = opened()
 
         def work(number: int) -> None:
@@ -241,31 +238,3 @@ class StorerConformance:
         in_threads(work, 8)
         store = opened()
         assert [room_of(store, f"!{number}").name for number in range(8)] == [f"{number}/19" for number in range(8)]
-
-
-def in_threads(work: Callable[[int], None], count: int) -> None:
-    """Run `work` in `count` threads at once and raise what the first of them to fail raised."""
-    errors: list[BaseException] = []
-    start = threading.Barrier(count)
-
-    def run(number: int) -> None:
-        try:
-            start.wait()
-            work(number)
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads), "the threads wait for each other"
-    if errors:
-        raise errors[0]
-
-
-def room_of(store: Storer, room_id: str) -> Room:
-    room = store.load_room(room_id)
-    assert room is not None, f"{room_id} is not in the store"
-    return room

@@ -9,14 +9,23 @@ import attrs
 
 from ...events import Event, EventSource
 from ...store import AccountDataRow, Gap, InboxRow, RoomDelta, SyncBatch, SyncStorer
-from .specimens import NOT_EVENTS, ODD_TEXTS, POISONED_EVENTS, event_json
-from .storer import ALICE, BOB, ROOM, StorerConformance, in_threads, room_of
+from .specimens import (
+    ALICE,
+    BOB,
+    NOT_EVENTS,
+    ODD_TEXTS,
+    OTHER,
+    POISONED_EVENTS,
+    ROOM,
+    event_json,
+    in_threads,
+    room_of,
+)
+from .storer import StorerConformance
 
 __all__ = ["SyncStorerConformance"]
 
-OTHER = "!other:example.org"
-
-SyncOpened = Callable[[], SyncStorer]
+_Opened = Callable[[], SyncStorer]
 
 
 class SyncStorerConformance(StorerConformance):
@@ -26,12 +35,12 @@ class SyncStorerConformance(StorerConformance):
         """Return a new, empty store; files belong into `self.folder`."""
         raise NotImplementedError("a conformance suite needs make_store()")
 
-    def test_it_is_a_sync_storer(self, opened: SyncOpened) -> None:
+    def test_it_is_a_sync_storer(self, opened: _Opened) -> None:
         assert isinstance(opened(), SyncStorer)
 
     # ------------------------------------------------------------ what a batch changes
 
-    def test_a_batch_is_stored_whole(self, opened: SyncOpened) -> None:
+    def test_a_batch_is_stored_whole(self, opened: _Opened) -> None:
         name = event_json("$n", "m.room.name", state_key="", content={"name": "whole"})
         delta = RoomDelta(
             ROOM,
@@ -58,13 +67,13 @@ class SyncStorerConformance(StorerConformance):
         assert [(gap.room_id, gap.since, gap.prev_batch) for gap in store.gaps()] == [(ROOM, "s0", "t0")]
         assert list(store.room_ids()) == [ROOM]
 
-    def test_an_empty_batch_moves_the_token_only(self, opened: SyncOpened) -> None:
+    def test_an_empty_batch_moves_the_token_only(self, opened: _Opened) -> None:
         assert list(opened().commit_sync(SyncBatch(ALICE, "s1"))) == []
         store = opened()
         assert store.load_next_batch(ALICE) == "s1"
         assert (list(store.room_ids()), list(store.undelivered()), list(store.gaps())) == ([], [], [])
 
-    def test_none_means_as_before(self, opened: SyncOpened) -> None:
+    def test_none_means_as_before(self, opened: _Opened) -> None:
         full = RoomDelta(ROOM, "join", summary=b'{"a":1}', notification_count=5, highlight_count=4, prev_batch="t1")
         opened().commit_sync(SyncBatch(ALICE, "s1", [full]))
         opened().commit_sync(SyncBatch(ALICE, "s2", [RoomDelta(ROOM, "leave")]))
@@ -72,14 +81,14 @@ class SyncStorerConformance(StorerConformance):
         assert (room.notification_count, room.highlight_count, room.prev_batch) == (5, 4, "t1")
         assert (room.membership, room.summary) == ("leave", {"a": 1})
 
-    def test_zero_is_not_as_before(self, opened: SyncOpened) -> None:
+    def test_zero_is_not_as_before(self, opened: _Opened) -> None:
         for count, token in ((5, "t1"), (0, "")):
             delta = RoomDelta(ROOM, "join", notification_count=count, highlight_count=count, prev_batch=token)
             opened().commit_sync(SyncBatch(ALICE, f"s{count}", [delta]))
         room = room_of(opened(), ROOM)
         assert (room.notification_count, room.highlight_count, room.prev_batch) == (0, 0, "")
 
-    def test_a_summary_is_brought_up_to_date(self, opened: SyncOpened) -> None:
+    def test_a_summary_is_brought_up_to_date(self, opened: _Opened) -> None:
         for summary in (
             b'{"m.joined_member_count":2,"m.heroes":["@b"]}',
             b'{"m.joined_member_count":3}',
@@ -88,7 +97,7 @@ class SyncStorerConformance(StorerConformance):
             opened().commit_sync(SyncBatch(ALICE, "s", [RoomDelta(ROOM, "join", summary=summary)]))
         assert room_of(opened(), ROOM).summary == {"m.joined_member_count": 3, "m.heroes": ["@b"]}
 
-    def test_of_two_states_the_later_one_counts(self, opened: SyncOpened) -> None:
+    def test_of_two_states_the_later_one_counts(self, opened: _Opened) -> None:
         base = b"[" + b",".join(_name(text) for text in ("base", "base again")) + b"]"
         first = RoomDelta(ROOM, "join", base_state=base)
         opened().commit_sync(SyncBatch(ALICE, "s1", [first]))
@@ -97,7 +106,7 @@ class SyncStorerConformance(StorerConformance):
         opened().commit_sync(SyncBatch(ALICE, "s2", [RoomDelta(ROOM, "join", base_state=base, state=pieces)]))
         assert room_of(opened(), ROOM).name == "two"
 
-    def test_rooms_do_not_mix(self, opened: SyncOpened) -> None:
+    def test_rooms_do_not_mix(self, opened: _Opened) -> None:
         rooms = [
             RoomDelta(ROOM, "join", state=[("m.room.name", "", _name("here"))]),
             RoomDelta(OTHER, "invite", state=[("m.room.topic", "", _name("there"))]),
@@ -109,12 +118,12 @@ class SyncStorerConformance(StorerConformance):
         assert set(room_of(store, ROOM).state) == {"m.room.name"}
         assert set(room_of(store, OTHER).state) == {"m.room.topic"}
 
-    def test_users_have_tokens_of_their_own(self, opened: SyncOpened) -> None:
+    def test_users_have_tokens_of_their_own(self, opened: _Opened) -> None:
         opened().commit_sync(SyncBatch(ALICE, "a"))
         opened().commit_sync(SyncBatch(BOB, "b"))
         assert (opened().load_next_batch(ALICE), opened().load_next_batch(BOB)) == ("a", "b")
 
-    def test_a_held_room_learns_what_is_committed(self, opened: SyncOpened) -> None:
+    def test_a_held_room_learns_what_is_committed(self, opened: _Opened) -> None:
         store = opened()
         store.commit_sync(
             SyncBatch(ALICE, "s1", [RoomDelta(ROOM, "invite", state=[("m.room.name", "", _name("a"))])])
@@ -126,7 +135,7 @@ class SyncStorerConformance(StorerConformance):
         seen = held if self.keeps_identity else room_of(store, ROOM)
         assert (seen.membership, seen.name, seen.notification_count) == ("join", "b", 9)
 
-    def test_state_set_by_hand_outlives_a_batch(self, opened: SyncOpened) -> None:
+    def test_state_set_by_hand_outlives_a_batch(self, opened: _Opened) -> None:
         store = opened()
         store.commit_sync(SyncBatch(ALICE, "s1", [RoomDelta(ROOM, "join", state=[("m.room.name", "", _name("a"))])]))
         room = room_of(store, ROOM)
@@ -138,7 +147,7 @@ class SyncStorerConformance(StorerConformance):
         room = room_of(opened(), ROOM)
         assert (room.name, room.topic) == ("b", "by hand")
 
-    def test_committed_state_is_kept_byte_by_byte(self, opened: SyncOpened) -> None:
+    def test_committed_state_is_kept_byte_by_byte(self, opened: _Opened) -> None:
         state = []
         for key, poison in POISONED_EVENTS.items():
             sound = event_json("$x", "org.example.poison", state_key=key, content={})
@@ -148,7 +157,7 @@ class SyncStorerConformance(StorerConformance):
         expected = {key: Event.from_json(data, ROOM) for _, key, data in state}
         assert {key: event.json for key, event in loaded.items()} == {key: one.json for key, one in expected.items()}
 
-    def test_odd_texts_are_kept_apart(self, opened: SyncOpened) -> None:
+    def test_odd_texts_are_kept_apart(self, opened: _Opened) -> None:
         rooms = [
             RoomDelta(text, "join", state=[(text, text, event_json("$1", text, state_key=text))], prev_batch=text)
             for text in ODD_TEXTS
@@ -170,7 +179,7 @@ class SyncStorerConformance(StorerConformance):
 
     # ------------------------------------------------------------ account data
 
-    def test_account_data_is_kept_by_room_and_type(self, opened: SyncOpened) -> None:
+    def test_account_data_is_kept_by_room_and_type(self, opened: _Opened) -> None:
         rows = [
             AccountDataRow("", "m.tag", b'{"of":"the account"}'),
             AccountDataRow(ROOM, "m.tag", b'{"of":"the room"}'),
@@ -187,7 +196,7 @@ class SyncStorerConformance(StorerConformance):
 
     # ------------------------------------------------------------ the journal
 
-    def test_undelivered_rows_come_in_order(self, opened: SyncOpened) -> None:
+    def test_undelivered_rows_come_in_order(self, opened: _Opened) -> None:
         expected = []
         for number, source in enumerate(EventSource):
             event_id = f"${99 - number}" if number % 3 < 2 else ""
@@ -198,31 +207,31 @@ class SyncStorerConformance(StorerConformance):
         assert [(row.room_id, row.event_id, row.source, row.json, row.tries) for row in rows] == expected
         assert [row.seq for row in rows] == sorted({row.seq for row in rows})
 
-    def test_new_rows_are_returned_with_their_place(self, opened: SyncOpened) -> None:
+    def test_new_rows_are_returned_with_their_place(self, opened: _Opened) -> None:
         store = opened()
         new = store.commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1"), _row("$2"), _row("$3", OTHER)]))
         assert [(row.seq, row.event_id) for row in new] == [(row.seq, row.event_id) for row in store.undelivered()]
 
-    def test_an_event_counts_once_per_room(self, opened: SyncOpened) -> None:
+    def test_an_event_counts_once_per_room(self, opened: _Opened) -> None:
         first = opened().commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1"), _row("$1"), _row("$1", OTHER)]))
         again = opened().commit_sync(SyncBatch(ALICE, "s2", inbox=[_row("$1"), _row("$2"), _row("$1", OTHER)]))
         assert [(row.room_id, row.event_id) for row in first] == [(ROOM, "$1"), (OTHER, "$1")]
         assert _ids(again) == ["$2"]
         assert _ids(opened().undelivered()) == ["$1", "$1", "$2"]
 
-    def test_a_delivered_event_is_not_new(self, opened: SyncOpened) -> None:
+    def test_a_delivered_event_is_not_new(self, opened: _Opened) -> None:
         opened().commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1")]))
         store = opened()
         store.mark_delivered(store.undelivered())
         assert list(opened().commit_sync(SyncBatch(ALICE, "s2", inbox=[_row("$1")]))) == []
         assert list(opened().undelivered()) == []
 
-    def test_an_event_nobody_waited_for_is_not_new(self, opened: SyncOpened) -> None:
+    def test_an_event_nobody_waited_for_is_not_new(self, opened: _Opened) -> None:
         opened().commit_sync(SyncBatch(ALICE, "s1", [RoomDelta(ROOM, "join", seen=["$1", "$2", "$1"])]))
         new = opened().commit_sync(SyncBatch(ALICE, "s2", inbox=[_row("$1"), _row("$1", OTHER), _row("$3")]))
         assert [(row.room_id, row.event_id) for row in new] == [(OTHER, "$1"), (ROOM, "$3")]
 
-    def test_events_without_id_all_count(self, opened: SyncOpened) -> None:
+    def test_events_without_id_all_count(self, opened: _Opened) -> None:
         rows = [_row("", ""), _row("", ""), _row("", ROOM)]
         assert len(opened().commit_sync(SyncBatch(ALICE, "s1", inbox=rows))) == 3
         store = opened()
@@ -231,25 +240,25 @@ class SyncStorerConformance(StorerConformance):
         store.mark_delivered(store.undelivered())
         assert len(opened().commit_sync(SyncBatch(ALICE, "s2", inbox=[_row("", "")]))) == 1
 
-    def test_known_events_are_known_by_room(self, opened: SyncOpened) -> None:
+    def test_known_events_are_known_by_room(self, opened: _Opened) -> None:
         opened().commit_sync(SyncBatch(ALICE, "s1", [RoomDelta(ROOM, "join", seen=["$2"])], [_row("$1")]))
         store = opened()
         known = [store.has_event(room_id, one) for room_id in (ROOM, OTHER) for one in ("$1", "$2", "$3")]
         assert known == [True, True, False, False, False, False]
 
-    def test_a_journal_keeps_any_bytes(self, opened: SyncOpened) -> None:
+    def test_a_journal_keeps_any_bytes(self, opened: _Opened) -> None:
         bodies = [*POISONED_EVENTS.values(), *NOT_EVENTS.values(), bytes(range(256))]
         rows = [InboxRow(ROOM, f"${number}", EventSource.TIMELINE, body) for number, body in enumerate(bodies)]
         opened().commit_sync(SyncBatch(ALICE, "s1", inbox=rows))
         assert [row.json for row in opened().undelivered()] == bodies
 
-    def test_marked_rows_are_gone_and_the_others_stay(self, opened: SyncOpened) -> None:
+    def test_marked_rows_are_gone_and_the_others_stay(self, opened: _Opened) -> None:
         opened().commit_sync(SyncBatch(ALICE, "s1", inbox=[_row(f"${number}") for number in range(5)]))
         store = opened()
         store.mark_delivered(row for row in store.undelivered() if row.event_id in ("$1", "$3"))
         assert _ids(opened().undelivered()) == ["$0", "$2", "$4"]
 
-    def test_marking_twice_does_no_harm(self, opened: SyncOpened) -> None:
+    def test_marking_twice_does_no_harm(self, opened: _Opened) -> None:
         store = opened()
         old = store.commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1"), _row("", "")]))
         store.mark_delivered(old)
@@ -258,21 +267,21 @@ class SyncStorerConformance(StorerConformance):
         store.mark_delivered(old)
         assert _ids(opened().undelivered()) == ["$2", ""], "a row handed out earlier stands for a newer one"
 
-    def test_tries_are_counted(self, opened: SyncOpened) -> None:
+    def test_tries_are_counted(self, opened: _Opened) -> None:
         opened().commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1"), _row("$2")]))
         for expected in (1, 2, 3):
             store = opened()
             assert store.begin_try(store.undelivered()[0]) == expected
         assert [row.tries for row in opened().undelivered()] == [3, 0]
 
-    def test_tries_are_counted_whoever_holds_the_row(self, opened: SyncOpened) -> None:
+    def test_tries_are_counted_whoever_holds_the_row(self, opened: _Opened) -> None:
         store = opened()
         store.commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1")]))
         copies = [attrs.evolve(store.undelivered()[0]) for _ in range(2)]
         assert [store.begin_try(copy) for copy in copies] == [1, 2]
         assert [row.tries for row in opened().undelivered()] == [2]
 
-    def test_a_row_set_aside_is_kept_but_not_delivered(self, opened: SyncOpened) -> None:
+    def test_a_row_set_aside_is_kept_but_not_delivered(self, opened: _Opened) -> None:
         opened().commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1"), _row("$2"), _row("$3")]))
         store = opened()
         store.set_aside(store.undelivered()[1], "it is \N{SKULL} poison \ud800" + "!" * 10_000)
@@ -281,7 +290,7 @@ class SyncStorerConformance(StorerConformance):
         assert [(row.event_id, row.json) for row in store.quarantined()] == [("$2", event_json("$2"))]
         assert list(store.commit_sync(SyncBatch(ALICE, "s2", inbox=[_row("$2")]))) == []
 
-    def test_a_row_set_aside_can_be_marked_after_all(self, opened: SyncOpened) -> None:
+    def test_a_row_set_aside_can_be_marked_after_all(self, opened: _Opened) -> None:
         store = opened()
         store.commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1")]))
         store.set_aside(store.undelivered()[0], "a bug that was fixed since")
@@ -291,7 +300,7 @@ class SyncStorerConformance(StorerConformance):
         assert (list(store.undelivered()), list(store.quarantined())) == ([], [])
         assert store.has_event(ROOM, "$1")
 
-    def test_a_delivered_row_cannot_be_set_aside(self, opened: SyncOpened) -> None:
+    def test_a_delivered_row_cannot_be_set_aside(self, opened: _Opened) -> None:
         store = opened()
         rows = store.commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1")]))
         store.mark_delivered(rows)
@@ -299,7 +308,7 @@ class SyncStorerConformance(StorerConformance):
         store = opened()
         assert (list(store.undelivered()), list(store.quarantined())) == ([], [])
 
-    def test_many_rows_at_once(self, opened: SyncOpened) -> None:
+    def test_many_rows_at_once(self, opened: _Opened) -> None:
         rows = [_row(f"${number}", f"!{number % 7}") for number in range(2_000)]
         opened().commit_sync(SyncBatch(ALICE, "s1", inbox=rows))
         store = opened()
@@ -309,7 +318,7 @@ class SyncStorerConformance(StorerConformance):
 
     # ------------------------------------------------------------ gaps
 
-    def test_gaps_are_kept_by_room(self, opened: SyncOpened) -> None:
+    def test_gaps_are_kept_by_room(self, opened: _Opened) -> None:
         for number, room_id in enumerate((ROOM, OTHER, ROOM)):
             opened().commit_sync(SyncBatch(ALICE, f"s{number}", gaps=[Gap(room_id, f"s{number}", f"t{number}")]))
         store = opened()
@@ -318,7 +327,7 @@ class SyncStorerConformance(StorerConformance):
         assert list(store.gaps("!unknown")) == []
         assert len({gap.id for gap in store.gaps()}) == 3
 
-    def test_a_filled_gap_is_gone_and_its_events_are_journalled(self, opened: SyncOpened) -> None:
+    def test_a_filled_gap_is_gone_and_its_events_are_journalled(self, opened: _Opened) -> None:
         store = opened()
         store.commit_sync(
             SyncBatch(ALICE, "s1", inbox=[_row("$9")], gaps=[Gap(ROOM, "s0", "t1"), Gap(OTHER, "s0", "t")])
@@ -330,14 +339,14 @@ class SyncStorerConformance(StorerConformance):
         assert _ids(store.undelivered()) == ["$9", "$7", "$8"]
         assert store.load_next_batch(ALICE) == "s1"
 
-    def test_the_rest_of_a_gap_takes_its_place(self, opened: SyncOpened) -> None:
+    def test_the_rest_of_a_gap_takes_its_place(self, opened: _Opened) -> None:
         store = opened()
         store.commit_sync(SyncBatch(ALICE, "s1", gaps=[Gap(ROOM, "s0", "t2")]))
         (gap,) = store.gaps()
         store.commit_gap(gap, [_row("$5")], Gap(ROOM, "s0", "t1"))
         assert [(one.since, one.prev_batch) for one in opened().gaps()] == [("s0", "t1")]
 
-    def test_a_gap_filled_twice_takes_no_other_with_it(self, opened: SyncOpened) -> None:
+    def test_a_gap_filled_twice_takes_no_other_with_it(self, opened: _Opened) -> None:
         store = opened()
         store.commit_sync(SyncBatch(ALICE, "s1", gaps=[Gap(ROOM, "s0", "t2")]))
         (gap,) = store.gaps()
@@ -347,7 +356,7 @@ class SyncStorerConformance(StorerConformance):
 
     # ------------------------------------------------------------ threads
 
-    def test_threads_may_commit_and_read_at_once(self, opened: SyncOpened) -> None:
+    def test_threads_may_commit_and_read_at_once(self, opened: _Opened) -> None:
         store = opened()
 
         def work(number: int) -> None:

@@ -18,13 +18,13 @@ from ...events import Event
 from ...rooms import Room
 from ...store import InMemoryStore, Storer, is_sync_storer
 from ...sync import Syncer
-from .specimens import NOT_EVENTS, POISONED_EVENTS, event_json, sync_json
+from .specimens import NOT_EVENTS, OTHER, POISONED_EVENTS, ROOM, event_json, room_of, sync_json
 
 __all__ = ["SyncerConformance"]
 
-OWN, ROOM, OTHER = "@own:example.org", "!room:example.org", "!other:example.org"
+_OWN = "@own:example.org"
 
-Heard = Callable[[Event], None]
+_Heard = Callable[[Event], None]
 
 
 class SyncerConformance:
@@ -38,7 +38,7 @@ class SyncerConformance:
     folder: Path
     drops_duplicates: bool = True
 
-    def make_syncer(self, store: Storer, heard: Heard) -> Syncer:
+    def make_syncer(self, store: Storer, heard: _Heard) -> Syncer:
         """Return a new syncer of the user ``@own:example.org``.
 
         Args:
@@ -76,11 +76,11 @@ class SyncerConformance:
 
     def test_the_filter_is_json_and_stays_the_same(self, store: Storer) -> None:
         syncer = self.make_syncer(store, _ignore)
-        wanted = syncer.get_filter_json(OWN)
+        wanted = syncer.get_filter_json(_OWN)
         assert isinstance(wanted, dict)
         assert loads(dumps(wanted)) == wanted
         _process(syncer, store, sync_json("s1"), "")
-        assert syncer.get_filter_json(OWN) == wanted, "the loop would upload the filter again and again"
+        assert syncer.get_filter_json(_OWN) == wanted, "the loop would upload the filter again and again"
 
     # ------------------------------------------------------------ answers
 
@@ -88,26 +88,26 @@ class SyncerConformance:
         syncer = self.make_syncer(store, _ignore)
         for since, body in (("", sync_json("s1")), ("s1", sync_json("s2", rooms={})), ("s2", sync_json("s2"))):
             _process(syncer, store, body, since)
-        assert store.load_next_batch(OWN) == "s2"
+        assert store.load_next_batch(_OWN) == "s2"
 
     def test_every_part_of_an_answer_is_taken(self, store: Storer) -> None:
         syncer = self.make_syncer(store, _ignore)
         for since, token in (("", "s1"), ("s1", "s2")):
             _process(syncer, store, _full_answer(token), since)
-        assert _room(store, ROOM).membership == "join"
+        assert room_of(store, ROOM).membership == "join"
 
     def test_state_is_applied(self, store: Storer) -> None:
         syncer = self.make_syncer(store, _ignore)
         _process(syncer, store, sync_json("s1", rooms={"join": {ROOM: {"state": {"events": [_name("old")]}}}}), "")
-        assert _room(store, ROOM).name == "old"
+        assert room_of(store, ROOM).name == "old"
         _process(syncer, store, _timeline("s2", _name("new")), "s1")
-        assert _room(store, ROOM).name == "new"
+        assert room_of(store, ROOM).name == "new"
 
     def test_later_state_of_a_timeline_counts(self, store: Storer) -> None:
         syncer = self.make_syncer(store, _ignore)
         joined = {"state": {"events": [_name("a")]}, "timeline": {"events": [_name("b"), _name("c")]}}
         _process(syncer, store, sync_json("s1", rooms={"join": {ROOM: joined}}), "s0")
-        assert _room(store, ROOM).name == "c"
+        assert room_of(store, ROOM).name == "c"
 
     def test_events_are_heard_in_order(self, store: Storer) -> None:
         heard: list[Event] = []
@@ -148,7 +148,7 @@ class SyncerConformance:
             counts = {"notification_count": number, "highlight_count": number}
             joined = {"unread_notifications": counts, "summary": {"m.joined_member_count": number}}
             _process(syncer, store, sync_json(f"s{number}", rooms={"join": {ROOM: joined}}), "s0")
-            assert store.load_next_batch(OWN) == f"s{number}"
+            assert store.load_next_batch(_OWN) == f"s{number}"
 
     # ------------------------------------------------------------ losing nothing
 
@@ -161,7 +161,7 @@ class SyncerConformance:
             syncer.process_response(SyncResponse.from_json(body), "s0")
         store.is_full = False
         _process(syncer, store, body, "s0")
-        assert _room(store, ROOM).name == "lost"
+        assert room_of(store, ROOM).name == "lost"
         assert "$1" in [event.event_id for event in heard]
 
     def test_no_token_is_saved_ahead_of_what_it_stands_for(self, store: Storer) -> None:
@@ -170,7 +170,7 @@ class SyncerConformance:
         _process(syncer, store, sync_json("s1"), "")
         _process(syncer, store, _timeline("s2", event_json("$1"), event_json("$2")), "s1")
         assert tokens == ["s1", "s1"]
-        assert store.load_next_batch(OWN) == "s2"
+        assert store.load_next_batch(_OWN) == "s2"
 
     @pytest.mark.parametrize("is_new_process", [False, True], ids=["notebook", "restart"])
     def test_an_interrupted_event_is_not_lost(self, store: Storer, is_new_process: bool) -> None:
@@ -190,7 +190,7 @@ class SyncerConformance:
             _process(syncer, store, body, "s1")
         if is_sync_storer(store):
             heard += [row.event_id for row in store.undelivered()]
-        if store.load_next_batch(OWN) == "s1":
+        if store.load_next_batch(_OWN) == "s1":
             _process(self.make_syncer(store, hear) if is_new_process else syncer, store, body, "s1")
         assert {"$1", "$2"} <= set(heard)
 
@@ -263,21 +263,15 @@ def _process(syncer: Syncer, store: Storer, body: bytes, since: str) -> None:
     """Do with an answer what the sync loop does."""
     response = SyncResponse.from_json(body)
     syncer.process_response(response, since)
-    if store.load_next_batch(OWN) != response.next_batch:
-        store.save_next_batch(OWN, response.next_batch)
+    if store.load_next_batch(_OWN) != response.next_batch:
+        store.save_next_batch(_OWN, response.next_batch)
 
 
 def _token_that_loses_nothing(store: Storer) -> str:
     """Return the token an event being handled would come back with, were the process killed now."""
     if is_sync_storer(store) and store.undelivered():
         return "s1"  # it is in the journal, whatever the token
-    return store.load_next_batch(OWN)
-
-
-def _room(store: Storer, room_id: str) -> Room:
-    room = store.load_room(room_id)
-    assert room is not None, f"{room_id} is not in the store"
-    return room
+    return store.load_next_batch(_OWN)
 
 
 def _name(text: str) -> bytes:

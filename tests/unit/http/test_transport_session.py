@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import select
 import socket
 import threading
@@ -279,7 +280,7 @@ def refusing(connection: Connection) -> None:
 def test_a_proxy_that_fails_is_no_connection() -> None:
     with RawServer(refusing) as proxy:
         transport = RequestsTransport(proxies={"https": with_credentials(proxy.url)})
-        with pytest.raises(ConnectError, match="proxy failed.*407") as caught:
+        with pytest.raises(ConnectError, match=r"proxy failed.*407") as caught:
             transport.send(HttpRequest("POST", "https://hs.invalid", body=b"{}"))
         transport.close()
     assert not caught.value.was_sent
@@ -303,7 +304,7 @@ def test_proxies_beside_a_session_are_refused_and_not_forgotten() -> None:
     with requests.Session() as session:
         for options in ({"proxies": {"http": "http://127.0.0.1:1"}}, {"verify": False}, {"verify": "/ca.pem"}):
             with pytest.raises(UsageError, match="session"):
-                RequestsTransport(session, **options)  # type: ignore[arg-type]
+                RequestsTransport(session, **options)
 
 
 # ------------------------------------------------------------------ a session of the user's own
@@ -448,8 +449,6 @@ def test_responses_can_stand_in_for_the_network() -> None:
 @responses.activate
 @pytest.mark.parametrize("size", [10, 300_000])
 def test_responses_sees_bodies_however_they_are_sent(size: int) -> None:
-    import io
-
     responses.put("https://hs.example/x", json={})
     transport = RequestsTransport()
     content = b"x" * size
@@ -586,7 +585,7 @@ def test_a_name_that_does_not_exist_is_no_connection(
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(ConnectError, match="cannot connect to hs.invalid:80: .*not known") as caught:
+    with pytest.raises(ConnectError, match=r"cannot connect to hs\.invalid:80: .*not known") as caught:
         transport.send(HttpRequest("GET", "http://hs.invalid/"))
     assert not caught.value.was_sent
 
@@ -610,7 +609,7 @@ def test_a_server_that_hangs_up_may_have_acted(
 
 def test_a_certificate_nobody_vouches_for_is_refused(certificate: Certificate, transport: RequestsTransport) -> None:
     with RawServer(always(answer()), tls=certificate) as server:
-        with pytest.raises(TLSError, match="TLS failed.*certificate") as caught:
+        with pytest.raises(TLSError, match=r"TLS failed.*certificate") as caught:
             transport.send(get(server, access_token=TOKEN))
         assert not caught.value.was_sent
         assert server.requests == []

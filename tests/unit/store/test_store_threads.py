@@ -13,8 +13,7 @@ from gomatrix_py.events import Event
 from gomatrix_py.rooms import Room
 from gomatrix_py.store import InMemoryStore, RoomDelta, SQLiteStore, SyncBatch, SyncStorer
 from gomatrix_py.sync import DefaultSyncer
-from gomatrix_py.testing.conformance.specimens import event_json, state_event, sync_json
-from gomatrix_py.testing.conformance.storer import in_threads
+from gomatrix_py.testing.conformance.specimens import event_json, in_threads, state_event, sync_json
 from tests.kit.faultdb import faulty_sqlite
 from tests.kit.stores import OWN, ROOM, full_batch, inbox_row, room_of
 
