@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 import attrs
 
 from ..errors import DecodeError
-from .model import Document, Model, Problem, fields_of, wire_name
+from .model import Document, Model, Problem, fields_of, shown, wire_name
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -222,7 +222,7 @@ def _mapping_hook(cls: Any, converter: Converter) -> _Hook:
 
 def _sound_members(members: Any, place: str, hook: _Hook, inner: Any) -> Iterator[tuple[Any, Any]]:
     for key, member in members:
-        _work.path.append(place.format(key))
+        _work.path.append(place.format(shown(key)))
         try:
             yield key, hook(member, inner)
         except DecodeError as error:

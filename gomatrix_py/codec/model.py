@@ -22,11 +22,17 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["Document", "Model", "Problem", "build", "field", "fields_of", "secret", "wire_name"]
+__all__ = ["Document", "Model", "Problem", "build", "field", "fields_of", "secret", "shown", "wire_name"]
 
 _WIRE_NAME = "gomatrix_py.wire_name"
 _build_lock = threading.RLock()
 M = TypeVar("M", bound="Model")
+
+
+def shown(key: object) -> str:
+    """Return a key as a path may show it: nothing in it can break a log line or its encoding."""
+    text = str(key)
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 class Problem(NamedTuple):

@@ -10,7 +10,7 @@ import msgspec
 
 from ..errors import DecodeError, UsageError
 from .json_bytes import RawJSON, Shape, dumps
-from .model import Problem
+from .model import Problem, shown
 
 __all__ = ["repair"]
 
@@ -69,7 +69,7 @@ class _Repair:
 
     def _members(self, items: Iterator[tuple[Any, Any]], kind: Any, path: str) -> Iterator[tuple[Any, Any]]:
         for key, member in items:
-            place = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}"
+            place = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{shown(key)}"
             try:
                 if isinstance(key, str) and not _is_text(key):
                     raise _Wrong("the key holds a lone surrogate")

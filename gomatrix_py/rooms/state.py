@@ -83,13 +83,6 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
                 by_key = entries[event_type] = {}
             by_key[state_key] = event
 
-    def forget(self) -> None:
-        """Drop what is in memory; it is read from the source again."""
-        with self._lock:
-            self._entries = {}
-            self._unread = []
-            self._whole_types = set()
-
     def event(self, event_type: str, state_key: str) -> Event | None:
         """Return one piece of state, or None."""
         if self._unread:

@@ -30,7 +30,7 @@ ResponseListener = Callable[[SyncResponse, str], Any]
 ListenerPolicy = Callable[["Event | SyncResponse", "Listener | ResponseListener", Exception], None]
 """Called when a listener raises on an event or a whole answer; whatever it raises itself stops the sync."""
 
-Entry = tuple["str | None", "EventSource | None", Listener]
+_Entry = tuple["str | None", "EventSource | None", Listener]
 
 log = logging.getLogger("gomatrix_py.sync")
 
@@ -59,7 +59,7 @@ class _Table:
 
     __slots__ = ("entries", "found", "types")
 
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, entries: tuple[_Entry, ...]) -> None:
         self.entries = entries
         self.found: dict[tuple[EventSource, str], tuple[Listener, ...]] = {}
         self.types: dict[EventSource, list[bytes] | None] = {}

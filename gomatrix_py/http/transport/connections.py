@@ -19,7 +19,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from ..framing import StrictResponse
 from ..watch import Watch, current_watch
 
-__all__ = ["Adapter", "watch_connections"]
+__all__ = ["Adapter", "WatchedConnection", "WatchedPool", "close_pools", "watch_connections"]
 
 _URL = re.compile(r"(https?://[^/?#]*)([^#]*)", re.IGNORECASE)
 
@@ -104,6 +104,19 @@ def watch_connections(manager: Any) -> None:
         manager.clear()  # pools made before have connections that are not watched
 
 
+def close_pools(adapter: Any) -> None:
+    """Close the pooled connections of an adapter now.
+
+    Its own close() forgets them only, and an error that somebody keeps may keep its pool alive.
+    """
+    managers = [getattr(adapter, "poolmanager", None), *getattr(adapter, "proxy_manager", {}).values()]
+    for manager in managers:
+        if isinstance(manager, urllib3.PoolManager):
+            for pool in map(manager.pools.get, list(manager.pools.keys())):
+                if pool is not None:
+                    pool.close()
+
+
 class _QueriesHidden(logging.Filter):
     """Cuts the query off the URLs that urllib3 logs about our exchanges: it may hold a signature."""
 
@@ -119,7 +132,7 @@ for _name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retr
     logging.getLogger(_name).addFilter(_QueriesHidden())
 
 
-# weak, so that the pool manager alone says which pools live: a pool closes when it is forgotten
+# weak, so that the pool manager alone says which pools live: a pool it forgets is closed
 _Pools = weakref.WeakValueDictionary[Any, Any]
 
 
@@ -142,7 +155,7 @@ class Adapter(HTTPAdapter):
             return super().get_connection_with_tls_context(request, verify, proxies, cert)
         key = (place.group(1), verify, cert)
         pool = self._pools.get(key)
-        if pool is None:
+        if pool is None or pool.pool is None:
             pool = self._pools[key] = super().get_connection_with_tls_context(request, verify, proxies, cert)
         return pool
 

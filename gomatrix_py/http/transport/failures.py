@@ -27,6 +27,13 @@ __all__ = ["as_ours"]
 
 
 def as_ours(error: Exception, request: HttpRequest, watch: Watch) -> MatrixError:
+    """Return the error of the package that stands for one of requests, urllib3 or the system.
+
+    Args:
+        error: what was raised.
+        request: what was being sent; its route begins the message.
+        watch: of the exchange; it knows who ended it, and whether anything was sent.
+    """
     route = request.route or request.method
     was_sent = not watch.is_connecting
     if watch.ended_by == "cancelled":

@@ -21,7 +21,7 @@ from ..messages import HttpRequest, HttpResponse, Upload
 from ..streams import PIECE, Outgoing, StreamFailed
 from ..urls import Origin, origin
 from ..watch import Watch, watched
-from .connections import Adapter, watch_connections
+from .connections import Adapter, close_pools, watch_connections
 from .failures import as_ours
 
 __all__ = ["RequestsTransport", "Session"]
@@ -103,7 +103,9 @@ class RequestsTransport:
         self._process = os.getpid()
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every pooled connection; what is sent later opens new ones."""
+        for adapter in self.session.adapters.values():
+            close_pools(adapter)
         self.session.close()
 
     def send(self, request: HttpRequest) -> HttpResponse:

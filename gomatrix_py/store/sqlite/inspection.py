@@ -17,7 +17,6 @@ __all__ = ["NO_FOLLOW", "is_new_store"]
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 _HEADER = b"SQLite format 3\0"
-_SMALLEST = 512
 
 
 def is_new_store(path: Path, identity: Mapping[str, str] | None) -> bool:
@@ -70,11 +69,7 @@ def _looks_like_sqlite(path: Path, size: int, *, is_at_rest: bool) -> bool:
     with path.open("rb") as file:
         header = file.read(18)
     page = int.from_bytes(header[16:18], "big")
-    return (
-        header.startswith(_HEADER)
-        and size >= _SMALLEST
-        and not (is_at_rest and size % (65536 if page == 1 else page or 1))
-    )
+    return header.startswith(_HEADER) and not (is_at_rest and size % (65536 if page == 1 else page or 1))
 
 
 def _is_sound_store(path: Path, identity: Mapping[str, str], *, was_closed: bool) -> bool:

@@ -185,6 +185,32 @@ def test_example_custom_interfaces() -> None:
     assert (client.store, client.syncer, syncer.store) == (store, syncer, store)
 
 
+def test_a_syncer_writes_into_the_store_that_was_put_in_later(client: Client) -> None:
+    assert isinstance(client.syncer, DefaultSyncer)
+    assert client.syncer.store is client.store
+    client.store = second = InMemoryStore()
+    assert client.syncer.store is second
+    client.syncer.store = own = InMemoryStore()  # one that the user chose for the syncer stays
+    client.store = InMemoryStore()
+    assert client.syncer.store is own
+
+
+def test_a_store_that_is_put_in_later_learns_whose_it_is(client: Client) -> None:
+    bound: list[tuple[str, str]] = []
+
+    class Bound(InMemoryStore):
+        def bind(self, user_id: str, device_id: str) -> None:
+            bound.append((user_id, device_id))
+
+    client.store = Bound()
+    assert bound == [(USER, "")]
+    client.set_credentials(USER, "abcdef", "DEV")
+    assert bound[1:] == [(USER, "DEV")]
+    client.clear_credentials()
+    client.store = Bound()
+    assert len(bound) == 2  # it is nobody's now
+
+
 def _any_send(home: str) -> re.Pattern[str]:
     return re.compile(
         re.escape(home) + r"/_matrix/client/v3/rooms/%21foo%3Abar/send/m\.room\.message/[A-Za-z0-9._~-]+$"

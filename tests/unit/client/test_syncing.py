@@ -43,6 +43,18 @@ def test_what_a_sync_asks_for(server: ScriptedHomeserver, client: Client) -> Non
     assert client.store.load_next_batch(USER) == "s2"
 
 
+def test_what_gomatrix_calls_optional(server: ScriptedHomeserver, client: Client, heard: Recorder) -> None:
+    """Its example "sync": filter id and position are known already and put into the store."""
+    client.store.save_filter_id(USER, "2")
+    client.store.save_next_batch(USER, "111_222_333_444")
+    server.will_answer(sync_answer("s1", joined(message("$1"))))
+    client.sync_once()
+    (asked,) = server.asked("/sync")
+    assert (asked.query["filter"], asked.query["since"]) == ("2", "111_222_333_444")
+    assert server.filters == []
+    assert heard.bodies == ["$1"]
+
+
 def test_the_loop_holds_its_polls(server: ScriptedHomeserver, client: Client) -> None:
     server.will_answer(sync_answer("s1"))
     with client.start_sync(poll_ms=7000) as handle:

@@ -114,16 +114,30 @@ def test_of_many_syncs_begun_at_once_only_one_is_left(
     assert len(set(heard.ids)) == len(heard.ids)
 
 
-def test_closing_the_client_ends_the_sync_first(server: ScriptedHomeserver, tmp_path: Path) -> None:
-    for number in range(5):
-        client = make_client(server, store=SQLiteStore(tmp_path / f"{number}.sqlite3"), syncer=Impatient())
-        asked = len(server.asked("/sync"))
-        server.will_answer(*[sync_answer(f"s{n}", joined(message(f"${n}"))) for n in range(5)])
-        handle = client.start_sync()
-        server.wait_for("/sync", asked + 2)
-        client.close()
-        handle.join(PROMPTLY_S)  # raises what the thread died of, a closed store for one
-        assert not handle.is_running
+def test_closing_the_client_waits_for_the_listener_that_runs(server: ScriptedHomeserver, tmp_path: Path) -> None:
+    """Were the store closed under it, what it handled could not be marked as handled."""
+    inside, go_on = threading.Event(), threading.Event()
+    syncer, store = Impatient(), SQLiteStore(tmp_path / "store.sqlite3")
+
+    @syncer.on_event_type("m.room.message")
+    def block(event: Event) -> None:
+        inside.set()
+        assert go_on.wait(20)
+
+    server.will_answer(sync_answer("s1"), sync_answer("s2", joined(message("$1"))))
+    client = make_client(server, store=store, syncer=syncer)
+    handle = client.start_sync()
+    assert inside.wait(20)
+    closing = threading.Thread(target=client.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive()
+    go_on.set()
+    closing.join(PROMPTLY_S)
+    handle.join(PROMPTLY_S)  # raises what the thread died of, a closed store for one
+    assert not handle.is_running
+    with SQLiteStore(tmp_path / "store.sqlite3") as again:
+        assert again.undelivered() == []
 
 
 def test_a_client_may_be_closed_by_its_own_listener(

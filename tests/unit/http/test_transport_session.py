@@ -554,6 +554,29 @@ def test_a_closed_transport_can_be_used_again(transport: RequestsTransport) -> N
         assert len(server.connections) == 2
 
 
+@pytest.mark.parametrize("with_session", [False, True])
+def test_closing_closes_at_once_whatever_is_kept(with_session: bool) -> None:
+    hung_up = threading.Event()
+
+    def script(connection: Connection) -> None:
+        try:
+            while connection.read_request().path == "/x":
+                connection.send(answer())
+            connection.send(b"garbage\r\n\r\n")
+        finally:
+            hung_up.set()
+
+    with RawServer(script) as server:
+        transport = RequestsTransport(requests.Session() if with_session else None)
+        with pytest.raises(TransportError) as kept:  # the error leads to the pool
+            transport.send(HttpRequest("GET", f"{server.url}/other"))
+        hung_up.clear()
+        transport.send(get(server))
+        transport.close()
+        assert hung_up.wait(10)
+        assert kept.value.__cause__ is not None
+
+
 def test_many_origins_do_not_disturb_each_other(transport: RequestsTransport) -> None:
     """More origins than pools are kept: the first ones are opened anew."""
     with contextlib.ExitStack() as stack:
@@ -652,7 +675,11 @@ def test_plain_http_at_an_https_address_is_a_tls_error(transport: RequestsTransp
 def test_a_handshake_that_is_cut_is_no_connection_and_may_be_tried_again(
     transport: RequestsTransport, end: Callable[[Connection], None]
 ) -> None:
-    with RawServer(end) as server, pytest.raises(ConnectError) as caught:
+    def script(connection: Connection) -> None:
+        connection.sock.recv(10_000)
+        end(connection)
+
+    with RawServer(script) as server, pytest.raises(ConnectError) as caught:
         transport.send(HttpRequest("POST", f"https://127.0.0.1:{server.port}/", body=b"{}"))
     assert not isinstance(caught.value, TLSError)
     assert RetryPolicy().wait_s(caught.value, 1, may_retry=False) is not None

@@ -183,6 +183,21 @@ def test_an_interrupt_while_memory_is_brought_up_to_date(
         assert seen == after
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_could_not_be_saved_is_saved_next_time(fault: str, tmp_path: Path) -> None:
+    with faulty_sqlite() as plan, _filled(tmp_path / "store") as store:
+        room = room_of(store)
+        room.update_state(state_event("m.room.name", "", {"name": "by hand"}))
+        plan.arm(FAULTS[fault], 1, is_lasting=True)
+        with pytest.raises((StoreFull, KeyboardInterrupt)):
+            store.save_room(room)
+        plan.disarm()
+        assert room.name == "by hand"
+        store.save_room(room)
+    with SQLiteStore(tmp_path / "store") as store:
+        assert room_of(store).name == "by hand"
+
+
 def test_a_write_inside_a_write_is_refused_and_spoils_nothing(tmp_path: Path) -> None:
     with _filled(tmp_path / "store") as store:
         with store._open_file.transaction() as db:
