@@ -136,7 +136,7 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
 
     def __getitem__(self, event_type: str) -> dict[str, Event]:
         found = self.of_type(event_type)
-        if not found:
+        if not found and event_type not in self._entries:  # a type whose events cannot be read is there, and empty
             raise KeyError(event_type)
         return found
 

@@ -141,9 +141,8 @@ def test_data_and_port_stay_over_a_crash() -> None:
         url, pid = server.url, server.pid
         server.kill()
         assert server.pid == 0
-        for _ in range(200):  # nobody gets the port meanwhile, not even who keeps trying to reach it
-            with pytest.raises(TransportError):
-                alice.versions()
+        with pytest.raises(TransportError):
+            alice.versions()
         server.start()
         assert (server.url, server.pid != pid) == (url, True)
         assert alice.state_event(room_id, "m.room.name") == {"name": "Lasting"}

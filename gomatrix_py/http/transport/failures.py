@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from typing import NoReturn
 
 import requests
 import urllib3
@@ -23,17 +24,25 @@ from ..messages import HttpRequest
 from ..urls import origin
 from ..watch import Watch
 
-__all__ = ["as_ours"]
+__all__ = ["raise_as_ours"]
 
 
-def as_ours(error: Exception, request: HttpRequest, watch: Watch) -> MatrixError:
-    """Return the error of the package that stands for one of requests, urllib3 or the system.
+def raise_as_ours(error: Exception, request: HttpRequest, watch: Watch) -> NoReturn:
+    """Raise the error of the package that stands for one of requests, urllib3 or the system.
+
+    Its `__cause__` is the innermost error: those around it quote URLs and hold headers.
 
     Args:
         error: what was raised.
         request: what was being sent; its route begins the message.
         watch: of the exchange; it knows who ended it, and whether anything was sent.
     """
+    ours = _as_ours(error, request, watch)
+    is_plain = not isinstance(ours, UsageError) and not isinstance(error, TransportError)
+    raise ours from (_root(error) if is_plain else None)
+
+
+def _as_ours(error: Exception, request: HttpRequest, watch: Watch) -> MatrixError:
     route = request.route or request.method
     was_sent = not watch.is_connecting
     if watch.ended_by == "cancelled":

@@ -22,7 +22,7 @@ from ..streams import PIECE, Outgoing, StreamFailed
 from ..urls import Origin, origin
 from ..watch import Watch, watched
 from .connections import Adapter, close_pools, watch_connections
-from .failures import as_ours
+from .failures import raise_as_ours
 
 __all__ = ["RequestsTransport", "Session"]
 
@@ -128,7 +128,7 @@ class RequestsTransport:
             except (OSError, urllib3.exceptions.HTTPError, TransportError, ValueError) as error:
                 if isinstance(error, requests.RequestException):
                     error.request = None  # its headers hold the token
-                raise as_ours(error, request, watch) from error
+                raise_as_ours(error, request, watch)
 
     def _route(self, url: str) -> _Route:
         if self._process != os.getpid():

@@ -314,3 +314,10 @@ def test_a_damaged_piece_does_not_hide_the_others(road: str, damaged: bytes) -> 
         source.stored["m.x"]["@bad:b"] = damaged
     assert state.event("m.x", "@bad:b") is None
     assert contents(state["m.x"]) == {"@good:b": {"n": 1}}
+
+
+def test_a_type_whose_events_cannot_be_read_is_empty() -> None:
+    state = RoomState("!room:a")
+    state.put("m.odd", "", b'{"type":5}')
+    state.put("m.room.name", "", b'{"type":"m.room.name","state_key":"","content":{}}')
+    assert {kind: list(events) for kind, events in dict(state).items()} == {"m.odd": [], "m.room.name": [""]}

@@ -1,8 +1,9 @@
-"""What is said where Synapse is not installed, and what the plugin costs those who do not use it."""
+"""The development server before it runs and where Synapse is missing; what its plugin costs others."""
 
 from __future__ import annotations
 
 import importlib.util
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from gomatrix_py.errors import UsageError
 from gomatrix_py.testing import DevServer
+from gomatrix_py.testing.devserver import _Port
 
 real_find_spec = importlib.util.find_spec
 
@@ -39,6 +41,24 @@ def test_a_server_that_was_not_started_has_nothing() -> None:
         server.folder  # noqa: B018 - a property that raises
     server.wait()
     server.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a reserved port would keep the server itself out")
+def test_a_reserved_port_is_given_to_nobody_else_and_stays_the_same() -> None:
+    port = _Port()
+    port.reserve()
+    address = ("127.0.0.1", port.number)
+    with socket.socket() as thief, pytest.raises(OSError, match="in use"):
+        thief.bind(address)
+    with socket.create_server(address) as server:  # asks for it as Synapse does
+        assert server.getsockname() == address
+    port.release()
+    port.release()
+    with socket.socket() as other:
+        other.bind(address)
+    port.reserve()
+    assert port.number == address[1]
+    port.release()
 
 
 _PROGRAM = """
