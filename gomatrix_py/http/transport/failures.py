@@ -38,8 +38,12 @@ def raise_as_ours(error: Exception, request: HttpRequest, watch: Watch) -> NoRet
         watch: of the exchange; it knows who ended it, and whether anything was sent.
     """
     ours = _as_ours(error, request, watch)
-    is_plain = not isinstance(ours, UsageError) and not isinstance(error, TransportError)
-    raise ours from (_root(error) if is_plain else None)
+    cause = _root(error)
+    if isinstance(ours, UsageError) or isinstance(error, TransportError):
+        raise ours from None
+    if isinstance(cause, urllib3.exceptions.RequestError):
+        cause.url = (cause.url or "").partition("?")[0]
+    raise ours from cause
 
 
 def _as_ours(error: Exception, request: HttpRequest, watch: Watch) -> MatrixError:

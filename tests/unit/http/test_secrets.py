@@ -17,7 +17,7 @@ from gomatrix_py.errors import MatrixError
 from gomatrix_py.http.endpoint import Target
 from gomatrix_py.http.messages import HttpRequest
 from gomatrix_py.http.transport import RequestsTransport
-from tests.kit.raw_server import Certificate, Connection, RawServer, RawRequest, answer
+from tests.kit.raw_server import Certificate, Connection, RawRequest, RawServer, answer
 
 SECRETS = {
     name: f"planted-{name}-7d1f"
@@ -42,6 +42,7 @@ SESSION = (
     f'{{"user_id":"@me:hs","device_id":"D","access_token":"{SECRETS["new-access-token"]}",'
     f'"refresh_token":"{SECRETS["new-refresh-token"]}"}}'
 ).encode()
+CUT = answer(b"cut", length=500)
 
 
 def homeserver(connection: Connection) -> None:
@@ -52,6 +53,8 @@ def homeserver(connection: Connection) -> None:
         if reply is None:
             return connection.reset()
         connection.send(reply)
+        if reply == CUT:
+            return connection.cut()
 
 
 def reply_to(request: RawRequest) -> bytes | None:
@@ -67,7 +70,7 @@ def reply_to(request: RawRequest) -> bytes | None:
     if last == "logout":
         return None
     if last == "createRoom":
-        return answer(b"cut", length=500)
+        return CUT
     if last == "abc":
         return answer(b"", 302, f"Location: /cdn/picture?signature={SECRETS['signature']}")
     if last == "picture":
