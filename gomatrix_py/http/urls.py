@@ -26,6 +26,8 @@ __all__ = [
 Origin = tuple[str, str, int]
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*\Z")
+_PRINTABLE = re.compile(r"https?://[^\x00-\x1f\x7f]+\Z", re.IGNORECASE)
+_NETLOC = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\])(?::[0-9]*)?\Z")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -136,7 +138,8 @@ def origin(url: str) -> Origin:
     """Return scheme, host and port: what a token or a body must never leave.
 
     Raises:
-        UsageError: not an http(s) URL, or one with credentials or with a host that cannot be.
+        UsageError: not an http(s) URL, or one with credentials, or one whose host is none or is another
+            one to other software (which reads ``\\`` as ``/``, say).
     """
     try:
         parts = urlsplit(url)
@@ -145,10 +148,10 @@ def origin(url: str) -> Origin:
         host.rstrip(".").encode("idna")
     except ValueError:
         raise UsageError("the URL cannot be parsed") from None
-    if parts.scheme not in _DEFAULT_PORTS or not host:
+    if parts.scheme not in _DEFAULT_PORTS or not host or not _PRINTABLE.match(url):
         raise UsageError("only http and https URLs can be requested")
     if "@" in parts.netloc:
         raise UsageError("the URL must not hold credentials")
-    if port == 0:
-        raise UsageError("the URL cannot have the port 0")
+    if port == 0 or not _NETLOC.match(parts.netloc):
+        raise UsageError("the URL names no host and port that there can be")
     return parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -11,6 +12,7 @@ from gomatrix_py.errors import UsageError
 from gomatrix_py.http.urls import build_url, check_base_url, expand, origin, path_fields, query_string, segment
 
 BASE = "https://hs.example"
+CORPUS = Path(__file__).resolve().parents[2] / "corpus" / "http" / "urls"
 
 
 # ------------------------------------------------------------------ segments
@@ -221,7 +223,25 @@ def test_an_origin_is_scheme_host_and_port(url: str, place: tuple[str, str, int]
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://hs.example", "//hs.example", "https://", "https://h:0", "https://h:1x", "https://u@h", "https://[", "x"],
+    [
+        *(
+            "ftp://hs.example",
+            "//hs.example",
+            "https://",
+            "https://h:0",
+            "https://h:1x",
+            "https://u@h",
+            "https://[",
+            "x",
+        ),
+        *(
+            "https://hs.example\\.evil.example",
+            "https://hs.example evil.example",
+            " https://hs.example",
+            "ht\ttps://h",
+        ),
+        *("https://hs.example\x00", "https://hs.example\u2044.evil.example", "https://hs%2eexample", "https://h*"),
+    ],
 )
 def test_what_has_no_origin_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
@@ -237,3 +257,9 @@ def test_lookalikes_have_other_origins() -> None:
 def test_a_built_url_keeps_its_path_to_the_letter() -> None:
     url = build_url(BASE, "/p", ["a..b", "%2e%2e", "a/../b"])
     assert [unquote(part) for part in urlsplit(url).path.split("/")[2:]] == ["a..b", "%2e%2e", "a/../b"]
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.iterdir()), ids=lambda path: path.name)
+def test_urls_that_mean_two_things_are_refused(path: Path) -> None:
+    with pytest.raises(UsageError):
+        origin(path.read_text(encoding="utf-8"))
