@@ -47,7 +47,7 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
         self._room_id = room_id
         self._source = source
         self._entries: dict[str, _StateByKey] = {}
-        self._unread: list[bytes] = []
+        self._unread: list[bytes | list[tuple[str, str, Event | bytes]]] = []
         self._whole_types: set[str] = set()
         self._lock = threading.RLock()
 
@@ -58,22 +58,26 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
     def put_unread(self, array: bytes) -> None:
         """Set state from a JSON array of events, which is decoded when somebody looks at this room."""
         with self._lock:
-            self._unread.append(array)
-            if len(self._unread) > MAX_UNREAD:
-                self._read()
+            self._put_off(array)
+
+    def _put_off(self, pieces: bytes | list[tuple[str, str, Event | bytes]]) -> None:
+        self._unread.append(pieces)
+        if len(self._unread) > MAX_UNREAD:
+            self._read()
 
     def _read(self) -> None:
         with self._lock:
-            for array in self._unread:
-                self._put(state_pieces(array))
+            for pieces in self._unread:
+                self._put(state_pieces(pieces) if isinstance(pieces, bytes) else pieces)
             self._unread = []  # only now: a reader without the lock must not find neither
 
     def put_all(self, pieces: Iterable[tuple[str, str, Event | bytes]]) -> None:
         """Set pieces of state, each as (type, state key, event or its JSON), the last one winning."""
         with self._lock:
             if self._unread:
-                self._read()
-            self._put(pieces)
+                self._put_off(list(pieces))  # after what is not read yet, without reading it
+            else:
+                self._put(pieces)
 
     def _put(self, pieces: Iterable[tuple[str, str, Event | bytes]]) -> None:
         entries = self._entries
