@@ -44,7 +44,6 @@ setup(
             "docutils>=0.21",
         ],
         "bench": [
-            "matrix-client>=0.4",
             "matrix-nio>=0.25",
             "mautrix>=0.20",
             "orjson>=3.10",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from string import Formatter
@@ -26,7 +27,8 @@ __all__ = [
 Origin = tuple[str, str, int]
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*\Z")
-_PRINTABLE = re.compile(r"https?://[^\x00-\x1f\x7f]+\Z", re.IGNORECASE)
+_START = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 _NETLOC = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\])(?::[0-9]*)?\Z")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -141,15 +143,21 @@ def origin(url: str) -> Origin:
         UsageError: not an http(s) URL, or one with credentials, or one whose host is none or is another
             one to other software (which reads ``\\`` as ``/``, say).
     """
+    start = _START.match(url)
+    if start is None or not _PRINTABLE.match(url):
+        raise UsageError("only http and https URLs can be requested")
+    return _place(start.group())
+
+
+@functools.lru_cache(maxsize=256)
+def _place(start: str) -> Origin:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(start)
         port = parts.port
         host = parts.hostname or ""
         host.rstrip(".").encode("idna")
     except ValueError:
         raise UsageError("the URL cannot be parsed") from None
-    if parts.scheme not in _DEFAULT_PORTS or not host or not _PRINTABLE.match(url):
-        raise UsageError("only http and https URLs can be requested")
     if "@" in parts.netloc:
         raise UsageError("the URL must not hold credentials")
     if port == 0 or not _NETLOC.match(parts.netloc):
