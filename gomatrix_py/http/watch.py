@@ -28,15 +28,17 @@ class Watch:
         deadline: when the exchange ends, by `time.monotonic`.
         idle_s: how long the peer may neither send nor take a byte, in seconds.
         ended_by: "deadline" or "cancelled", "" while nobody ended it.
-        is_connecting: True while the connection does not stand: nothing of the request was sent.
+        has_connected: True once a connection stood: the request may have been sent.
+        is_connecting: True while the first connection does not stand: nothing of the request was sent.
     """
 
-    __slots__ = ("_lock", "_socket", "deadline", "ended_by", "idle_s", "is_connecting")
+    __slots__ = ("_lock", "_socket", "deadline", "ended_by", "has_connected", "idle_s", "is_connecting")
 
-    def __init__(self, deadline: float, idle_s: float = math.inf) -> None:
+    def __init__(self, deadline: float, idle_s: float = _LONGEST_WAIT_S) -> None:
         self.deadline = deadline
         self.idle_s = idle_s
         self.ended_by = ""
+        self.has_connected = False
         self.is_connecting = False
         self._socket: socket.socket | None = None
         self._lock = threading.RLock()  # a signal handler may end what its own thread is about to adopt
@@ -140,8 +142,8 @@ def current_watch() -> Watch | None:
 
 
 @contextlib.contextmanager
-def watched(total_s: float, idle_s: float = math.inf) -> Iterator[Watch]:
-    """Run one exchange under a deadline of `total_s` seconds.
+def watched(total_s: float, idle_s: float = _LONGEST_WAIT_S) -> Iterator[Watch]:
+    """Run one exchange under a deadline of `total_s` seconds, in which it stands still for `idle_s` at most.
 
     Exchanges nest: an upload may read from a stream that is itself downloaded meanwhile.
     """

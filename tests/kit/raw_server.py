@@ -31,6 +31,7 @@ __all__ = [
     "chunked",
     "in_turn",
     "self_signed",
+    "stalling",
 ]
 
 LIMIT_S = 20.0
@@ -322,3 +323,9 @@ def in_turn(*answers: bytes | Script) -> Script:
             connection.send(part)
 
     return script
+
+
+def stalling(connection: Connection) -> None:
+    """The script that reads a request and never answers it."""
+    connection.read_request()
+    connection.hold()

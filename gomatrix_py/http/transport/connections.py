@@ -34,10 +34,12 @@ class WatchedConnection:
 
     def _new_conn(self) -> socket.socket:
         watch = current_watch()
-        if watch is None or not self.connects_plainly:
-            sock: socket.socket = super()._new_conn()  # type: ignore[misc]
-            return sock
-        return self._connected(watch)
+        if watch is not None and self.connects_plainly:
+            return self._connected(watch)
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        if watch is not None:
+            watch.adopt(sock)
+        return sock
 
     def _connected(self, watch: Watch) -> socket.socket:
         connection: Any = self
@@ -46,7 +48,7 @@ class WatchedConnection:
             return watch.connect(
                 connection._dns_host.strip("[]"),
                 connection.port,
-                self.timeout,
+                watch.idle_s if self.timeout is None else self.timeout,
                 connection.source_address,
                 connection.socket_options or (),
             )
@@ -61,9 +63,9 @@ class WatchedConnection:
         watch = current_watch()
         if watch is None:
             return super().connect()  # type: ignore[misc,no-any-return]
-        watch.is_connecting = True
+        watch.is_connecting = not watch.has_connected
         super().connect()  # type: ignore[misc]
-        watch.is_connecting = False
+        watch.is_connecting, watch.has_connected = False, True
         watch.adopt(self.sock)
         self.sock.settimeout(watch.idle_s)
 
@@ -71,6 +73,7 @@ class WatchedConnection:
         watch = current_watch()
         if watch is not None and self.sock is not None:
             watch.adopt(self.sock)
+            watch.has_connected = True
             self.timeout = watch.idle_s  # urllib3 would send under the time limit for connecting
         return super().request(*args, **kwargs)  # type: ignore[misc]
 

@@ -26,6 +26,8 @@ from ..watch import Watch
 
 __all__ = ["raise_as_ours"]
 
+_UNCONNECTED = (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)
+
 
 def raise_as_ours(error: Exception, request: HttpRequest, watch: Watch) -> NoReturn:
     """Raise the error of the package that stands for one of requests, urllib3 or the system.
@@ -56,9 +58,8 @@ def _as_ours(error: Exception, request: HttpRequest, watch: Watch) -> MatrixErro
     if isinstance(error, TransportError):
         return type(error)(f"{route}: {error}")
     cause = _root(error)
-    if not was_sent or isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
-        return _no_connection(error, cause, request)
-    if isinstance(cause, NewConnectionError):
+    is_unconnected = not was_sent or isinstance(error, _UNCONNECTED) or isinstance(cause, NewConnectionError)
+    if is_unconnected and not watch.has_connected:
         return _no_connection(error, cause, request)
     if isinstance(cause, (ReadTimeoutError, TimeoutError, requests.exceptions.ReadTimeout)):
         return RequestTimeout(f"{route}: no byte for {request.limits.read_s:g} s")

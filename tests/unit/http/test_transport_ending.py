@@ -1,4 +1,4 @@
-"""Ending an exchange that will not end by itself: at its deadline, by another thread, by Ctrl-C.
+"""Ending an exchange that will not end by itself: at its deadline, or by another thread.
 
 Every stall is played at every stage; nothing is left behind, and no bystander is hurt.
 """
@@ -8,17 +8,14 @@ from __future__ import annotations
 import gc
 import io
 import os
-import signal
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import attrs
 import pytest
-import requests
 
 from gomatrix_py import Limits
 from gomatrix_py.cancellation import CancelToken
@@ -153,7 +150,7 @@ def nothing_left_behind() -> Iterator[None]:
     yield
     gc.collect()
     wait_until(lambda: set(threading.enumerate()) <= before[0], "all threads ended")
-    assert open_files() == before[1]
+    assert open_files() <= before[1]  # fewer, where an earlier test had left one to the collector
     assert not _watchdog._watches
 
 
@@ -362,200 +359,3 @@ def test_many_exchanges_are_ended_together(transport: RequestsTransport) -> None
         for thread in threads:
             thread.join(AT_MOST_S)
         assert all(isinstance(one.error(), RequestCancelled) for one in every)
-
-
-# ------------------------------------------------------------------ Ctrl-C
-
-
-def interrupt_main() -> None:
-    main = threading.main_thread().ident
-    assert main is not None
-    signal.pthread_kill(main, signal.SIGINT)
-
-
-def interrupting(head: bytes) -> Script:
-    """Return the script that plays Ctrl-C in the middle of the first answer, and answers the next."""
-
-    def script(connection: Connection) -> None:
-        connection.read_request()
-        if connection.number == 0:
-            connection.send(head)
-            interrupt_main()
-            connection.hold()
-        connection.send(answer(b'{"fine":true}'))
-
-    return script
-
-
-@pytest.mark.parametrize(
-    "head",
-    [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"],
-    ids=["status", "headers", "body"],
-)
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals go to a thread here")
-def test_ctrl_c_closes_the_connection(transport: RequestsTransport, head: bytes) -> None:
-    with RawServer(interrupting(head)) as server:
-        with pytest.raises(KeyboardInterrupt):
-            transport.send(HttpRequest("GET", server.url))
-        assert not _watchdog._watches
-        assert transport.send(HttpRequest("GET", server.url)).body == b'{"fine":true}'
-        assert len(server.connections) == 2
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), RuntimeError("own"), OSError(28, "full")])
-def test_what_a_sink_raises_goes_through_and_closes_the_connection(
-    transport: RequestsTransport, error: BaseException
-) -> None:
-    class Broken(io.BytesIO):
-        def write(self, data: Any) -> int:
-            raise error
-
-    picture = bytes(MEBIBYTE)
-    with RawServer(always(answer(picture))) as server:
-        with pytest.raises(type(error)) as caught:
-            transport.send(HttpRequest("GET", server.url, sink=Broken()))
-        assert caught.value is error
-        assert transport.send(HttpRequest("GET", server.url)).body == picture
-        assert len(server.connections) == 2
-
-
-def test_a_signal_handler_may_cancel_what_its_own_thread_waits_for(transport: RequestsTransport) -> None:
-    token = CancelToken()
-    before = signal.signal(signal.SIGINT, lambda *_: token.cancel())
-    try:
-        with RawServer(interrupting(b"")) as server, pytest.raises(RequestCancelled):
-            transport.send(HttpRequest("GET", server.url, cancel=token))
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-# ------------------------------------------------------------------ forks
-
-
-def in_child(work: Callable[[], bytes]) -> bytes:
-    """Run something in a forked child and return what it returned."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writer, work())
-        except BaseException as error:  # noqa: BLE001 - told to the parent
-            os.write(writer, repr(error).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as pipe:
-        told = pipe.read()
-    os.waitpid(child, 0)
-    return told
-
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-forks = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-
-
-@needs_fork
-@forks
-def test_deadlines_hold_in_a_forked_child(transport: RequestsTransport) -> None:
-    with RawServer(always(answer())) as server:
-        transport.send(HttpRequest("GET", server.url))  # the parent's watchdog runs
-    with RawServer(after_request(b"")) as server:
-
-        def late() -> bytes:
-            try:
-                transport.send(HttpRequest("GET", server.url, limits=Limits(read_s=30, total_s=0.3)))
-            except RequestTimeout:
-                return b"ended in time"
-            return b"answered"
-
-        assert in_child(late) == b"ended in time"
-
-
-@needs_fork
-@forks
-def test_a_child_born_while_the_watchdog_works_is_not_stuck(transport: RequestsTransport) -> None:
-    with RawServer(always(answer(b'{"fine":true}'))) as server:
-        is_held, may_go = threading.Event(), threading.Event()
-
-        def hold_the_lock() -> None:
-            with _watchdog._changed:
-                is_held.set()
-                may_go.wait(20)
-
-        holder = threading.Thread(target=hold_the_lock)
-        holder.start()
-        assert is_held.wait(20)
-        child = threading.Timer(0, may_go.set)  # only the parent has this thread
-        told = in_child(lambda: transport.send(HttpRequest("GET", server.url)).body)
-        child.start()
-        holder.join(20)
-        child.join(20)
-        assert told == b'{"fine":true}'
-
-
-@needs_fork
-@forks
-@pytest.mark.parametrize("of_the_users_own", [False, True])
-def test_a_child_leaves_the_parents_connections_alone(of_the_users_own: bool) -> None:
-    transport = RequestsTransport(requests.Session() if of_the_users_own else None)
-    with RawServer(always(answer(b'{"fine":true}'))) as server:
-        request = HttpRequest("GET", server.url)
-        transport.send(request)
-        assert in_child(lambda: transport.send(request).body) == b'{"fine":true}'
-        assert len(server.connections) == 2  # the child has one of its own
-        transport.send(request)
-        assert len(server.connections) == 2  # and the parent's still stands
-    transport.close()
-
-
-# ------------------------------------------------------------------ the watch by itself
-
-
-def test_a_watch_shuts_down_what_it_adopts_after_its_end() -> None:
-    ours, theirs = socket.socketpair()
-    watch = Watch(time.monotonic() + 60)
-    watch.end("cancelled")
-    watch.adopt(ours)
-    assert theirs.recv(1) == b""
-    watch.end("deadline")
-    assert watch.ended_by == "cancelled"  # the first word counts
-    watch.let_go()
-    ours.close()
-    theirs.close()
-
-
-def test_a_watch_that_let_go_does_nothing_any_more() -> None:
-    ours, theirs = socket.socketpair()
-    watch = Watch(time.monotonic() + 60)
-    watch.adopt(ours)
-    watch.let_go()
-    watch.end("deadline")
-    ours.send(b"x")
-    assert theirs.recv(1) == b"x"
-    ours.close()
-    theirs.close()
-
-
-def test_a_watch_goes_on_to_the_next_address() -> None:
-    """localhost may have an address nobody listens at; the time is shared among all of them."""
-    with RawServer(always(answer())) as server:
-        watch = Watch(time.monotonic() + 60)
-        sock = watch.connect("localhost", server.port, 10)
-        assert sock.getpeername()[1] == server.port
-        sock.close()
-        watch.let_go()
-
-
-def test_nobody_at_any_address_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    watch = Watch(time.monotonic() + 60)
-    with pytest.raises(ConnectionRefusedError):
-        watch.connect("localhost", port, 10)
-    here = socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: here * 3)
-    with pytest.raises(ConnectionRefusedError):
-        watch.connect("many.example", port, 10)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
-    with pytest.raises(OSError, match="timed out"):
-        watch.connect("none.example", port, 10)
