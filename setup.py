@@ -9,6 +9,8 @@ ABOUT: dict[str, str] = {}
 exec((HERE / "gomatrix_py" / "_version.py").read_text(encoding="utf-8"), ABOUT)
 
 DEVSERVER = ["matrix-synapse>=1.150"]
+MEDIA = ["Pillow>=10", "blurhash>=1.1.4", "mutagen>=1.47"]
+KEYRING = ["keyring>=24"]
 
 setup(
     name="gomatrix_py",
@@ -23,15 +25,21 @@ setup(
     install_requires=[
         "attrs>=23.2",
         "cattrs>=24.1",
+        "markdown-it-py>=3",
         "msgspec>=0.19",
+        "nh3>=0.2.18",
         "platformdirs>=4",
         "requests>=2.32.2",
         "urllib3>=2.7",
     ],
     extras_require={
         "devserver": DEVSERVER,
+        "keyring": KEYRING,
+        "media": MEDIA,
         "dev": [
             *DEVSERVER,
+            *KEYRING,
+            *MEDIA,
             "hypothesis>=6.100",
             "mypy>=1.11",
             "pytest>=8",

@@ -12,7 +12,7 @@ from ..api.base import Api
 from ..cancellation import CancelToken
 from ..clock import Clock, SystemClock
 from ..codec import dumps, loads, structure, unstructure
-from ..errors import UsageError
+from ..errors import HTTPError, Unrecognized, UsageError
 from ..http.endpoint import Endpoint, Target
 from ..http.exchange import Exchange, RequestHook, ResponseHook
 from ..http.messages import HttpRequest, Limits, Transport
@@ -209,7 +209,14 @@ class BaseClient(Api):
             changes["sink"] = sink
         if changes:
             request = attrs.evolve(request, **changes)
-        return endpoint.parse(self._exchange.send(request, retry))
+        try:
+            return endpoint.parse(self._exchange.send(request, retry))
+        except Unrecognized as error:
+            raise self._explained(endpoint, error) from error
+
+    def _explained(self, endpoint: Endpoint[Any], error: Unrecognized) -> HTTPError:
+        """Return the error to raise where the server does not know an operation."""
+        return error
 
     def on_request(self, hook: RequestHook) -> RequestHook:
         """Call a function before each request is sent; also as a decorator. It sees no credentials."""

@@ -20,6 +20,7 @@ FLOORS = {
     "gomatrix_py.collector": 0,
     "gomatrix_py.errors": 0,
     "gomatrix_py.ids": 0,
+    "gomatrix_py.links": 0,
     "gomatrix_py.codec": 1,
     "gomatrix_py.events": 2,
     "gomatrix_py.http": 2,
@@ -28,21 +29,43 @@ FLOORS = {
     "gomatrix_py.store.base": 5,
     "gomatrix_py.store.journal": 5,
     "gomatrix_py.store.records": 5,
+    "gomatrix_py.media": 6,
+    "gomatrix_py.send": 6,
     "gomatrix_py.store": 6,
     "gomatrix_py.sync": 6,
     "gomatrix_py.http.transport": 7,
     "gomatrix_py.http.watch": 7,
     "gomatrix_py.client": 8,
+    "gomatrix_py.synapse": 9,
     "gomatrix_py.testing": 9,
 }
 TOP = "gomatrix_py"
-PACKAGES = {"api", "client", "codec", "events", "http", "rooms", "store", "sync", "testing"}
+PACKAGES = {
+    "api",
+    "client",
+    "codec",
+    "events",
+    "http",
+    "media",
+    "rooms",
+    "send",
+    "store",
+    "sync",
+    "synapse",
+    "testing",
+}
 
 # A library, and the only places that may import it.
 ROOMS = {
+    "PIL": ("gomatrix_py.media",),
+    "blurhash": ("gomatrix_py.media",),
     "cattrs": ("gomatrix_py.codec",),
     "cryptography": (),
+    "keyring": ("gomatrix_py.client.saved_sessions",),
+    "markdown_it": ("gomatrix_py.send",),
     "msgspec": ("gomatrix_py.codec",),
+    "mutagen": ("gomatrix_py.media",),
+    "nh3": ("gomatrix_py.send",),
     "olm": (),
     "platformdirs": ("gomatrix_py.store.sqlite",),
     "pytest": ("gomatrix_py.testing",),

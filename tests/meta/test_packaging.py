@@ -79,11 +79,11 @@ def test_the_metadata_is_whole(tree: Path) -> None:
     assert metadata["Version"] == gomatrix_py.__version__
     assert metadata["License"] == "Apache-2.0" or metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.10"
-    assert set(metadata.get_all("Provides-Extra", ())) >= {"devserver", "dev", "bench"}
+    assert set(metadata.get_all("Provides-Extra", ())) >= {"devserver", "dev", "bench", "keyring", "media"}
     assert metadata["Description-Content-Type"].startswith("text/x-rst")
     requires = (tree / "gomatrix_py.egg-info" / "requires.txt").read_text(encoding="utf-8").partition("[")[0]
     names = {line.partition(">")[0] for line in requires.split()}
-    assert names == {"attrs", "cattrs", "msgspec", "platformdirs", "requests", "urllib3"}
+    assert names == {"attrs", "cattrs", "markdown-it-py", "msgspec", "nh3", "platformdirs", "requests", "urllib3"}
 
 
 @pytest.mark.parametrize("name", NEWCOMER)

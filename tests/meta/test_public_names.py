@@ -164,7 +164,19 @@ def test_a_name_in_two_mixins_is_noticed() -> None:
 
 # ------------------------------------------------------------------ what an import brings along
 
-LATE = ("cattrs", "hypothesis", "pytest", "responses", "synapse", "twisted")
+LATE = (
+    "PIL",
+    "cattrs",
+    "hypothesis",
+    "keyring",
+    "markdown_it",
+    "mutagen",
+    "nh3",
+    "pytest",
+    "responses",
+    "synapse",
+    "twisted",
+)
 
 
 def modules_after(statement: str) -> set[str]:

@@ -1,0 +1,1 @@
+"""What is sent: contents made from text, Markdown, HTML, replies, edits, polls and places."""
