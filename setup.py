@@ -11,6 +11,8 @@ exec((HERE / "gomatrix_py" / "_version.py").read_text(encoding="utf-8"), ABOUT)
 DEVSERVER = ["matrix-synapse>=1.150"]
 MEDIA = ["Pillow>=10", "blurhash>=1.1.4", "mutagen>=1.47"]
 KEYRING = ["keyring>=24"]
+CRYPTO = ["vodozemac>=0.10", "cryptography>=44"]
+OLM = ["python-olm>=3.2.16", "cryptography>=44"]
 
 setup(
     name="gomatrix_py",
@@ -33,13 +35,17 @@ setup(
         "urllib3>=2.7",
     ],
     extras_require={
+        "crypto": CRYPTO,
         "devserver": DEVSERVER,
         "keyring": KEYRING,
         "media": MEDIA,
+        "olm": OLM,
         "dev": [
+            *CRYPTO,
             *DEVSERVER,
             *KEYRING,
             *MEDIA,
+            *OLM,
             "hypothesis>=6.100",
             "mypy>=1.11",
             "pytest>=8",

@@ -13,7 +13,7 @@ from .api.filters import Filter, FilterPart, RoomFilter, default_filter, default
 from .api.login import PhoneIdentifier, ThirdpartyIdentifier, UserIdentifier
 from .api.server import DiscoveryInformation
 from .api.sync import SyncResponse
-from .client import Client, SyncHandle
+from .client import Client, Session, SyncHandle
 from .errors import HTTPError, MatrixError, RespError, UsageError
 from .events import (
     AudioInfo,
@@ -36,6 +36,7 @@ from .events import (
 )
 from .http.messages import Limits
 from .http.retry import RetryPolicy
+from .http.uia import DummyAuth, EmailAuth, FallbackAuth, MultiAuth, PasswordAuth, RecaptchaAuth, TermsAuth, TokenAuth
 from .ids import decode_user_localpart, encode_user_localpart, extract_user_localpart
 from .rooms import Room
 from .store import InMemoryStore, Storer
@@ -43,6 +44,7 @@ from .sync import DefaultSyncer, Syncer
 
 if TYPE_CHECKING:
     from .store import SQLiteStore
+    from .sync import SlidingSyncer
 
 __all__ = [
     "__version__",
@@ -53,6 +55,8 @@ __all__ = [
     "Limits",
     "RetryPolicy",
     "SQLiteStore",
+    "Session",
+    "SlidingSyncer",
     "Storer",
     "SyncHandle",
     "Syncer",
@@ -87,6 +91,15 @@ __all__ = [
     "UserIdentifier",
     "default_filter",
     "default_filter_part",
+    # proofs of who one is
+    "DummyAuth",
+    "EmailAuth",
+    "FallbackAuth",
+    "MultiAuth",
+    "PasswordAuth",
+    "RecaptchaAuth",
+    "TermsAuth",
+    "TokenAuth",
     # ids
     "decode_user_localpart",
     "encode_user_localpart",
@@ -100,9 +113,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the SQLite store when it is first asked for: many scripts do without."""
+    """Import what many scripts do without when it is first asked for."""
     if name == "SQLiteStore":
         from .store import SQLiteStore
 
         return SQLiteStore
+    if name == "SlidingSyncer":
+        from .sync import SlidingSyncer
+
+        return SlidingSyncer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,25 +4,50 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .errors import UsageError
 
 __all__ = [
     "MAX_ID_BYTES",
+    "EventId",
+    "KeyId",
     "MxcUri",
+    "RoomAlias",
+    "RoomId",
+    "ServerName",
+    "UserId",
+    "build_room_alias",
+    "build_user_id",
     "check_id",
     "decode_user_localpart",
     "encode_user_localpart",
     "extract_user_localpart",
+    "is_event_id",
+    "is_namespaced_id",
+    "is_opaque_id",
+    "is_room_alias",
+    "is_room_id",
+    "is_server_name",
+    "is_user_id",
+    "parse_event_id",
+    "parse_key_id",
     "parse_mxc",
+    "parse_room_alias",
+    "parse_room_id",
+    "parse_server_name",
+    "parse_user_id",
     "server_name_of",
 ]
 
 MAX_ID_BYTES = 255
 
 # Server names: a DNS name, an IPv4 literal or an IPv6 literal in brackets, and perhaps a port.
-_SERVER_NAME = re.compile(r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::[0-9]{1,5})?\Z")
+_SERVER_NAME = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::([0-9]{1,5}))?\Z")
+_USER_LOCALPART = re.compile(r"[a-z0-9._=/+-]+\Z")
+_OPAQUE = re.compile(r"[0-9A-Za-z._~-]{1,255}\Z")
+_NAMESPACED = re.compile(r"[a-z][a-z0-9._-]{0,254}\Z")
 _MEDIA_ID = re.compile(r"[A-Za-z0-9_-]+\Z")
 _PLAIN = frozenset((string.ascii_lowercase + string.digits + "-.").encode())
 _UPPER = frozenset(string.ascii_uppercase.encode())
@@ -138,9 +163,232 @@ def server_name_of(user_id_or_alias: str) -> str:
     Source: specification, appendices, "Server name".
     """
     _, colon, server = user_id_or_alias.partition(":")
-    if not colon or not _SERVER_NAME.match(server):
+    if not colon or not is_server_name(server):
         raise UsageError(f"{user_id_or_alias!r} names no valid server")
     return server
+
+
+# ------------------------------------------------------------------ the kinds of ids
+
+
+class ServerName(NamedTuple):
+    """A server's host, an IPv6 address in its brackets, and its port where it names one."""
+
+    host: str
+    port: int | None = None
+
+    def __str__(self) -> str:
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+
+class UserId(NamedTuple):
+    """The two parts of ``@localpart:server``."""
+
+    localpart: str
+    server_name: str
+
+    @property
+    def is_historical(self) -> bool:
+        """Whether no server would make such a localpart today: upper case letters, other alphabets, nothing."""
+        return not _USER_LOCALPART.match(self.localpart)
+
+    def __str__(self) -> str:
+        return f"@{self.localpart}:{self.server_name}"
+
+
+class RoomAlias(NamedTuple):
+    """The two parts of ``#localpart:server``."""
+
+    localpart: str
+    server_name: str
+
+    def __str__(self) -> str:
+        return f"#{self.localpart}:{self.server_name}"
+
+
+class RoomId(NamedTuple):
+    """The parts of ``!opaque:server``, or of ``!hash``, which is the whole id since room version 12."""
+
+    opaque: str
+    server_name: str = ""
+
+    def __str__(self) -> str:
+        return f"!{self.opaque}:{self.server_name}" if self.server_name else f"!{self.opaque}"
+
+
+class EventId(NamedTuple):
+    """The parts of ``$opaque:server``, or of ``$hash``, which is the whole id since room version 3."""
+
+    opaque: str
+    server_name: str = ""
+
+    def __str__(self) -> str:
+        return f"${self.opaque}:{self.server_name}" if self.server_name else f"${self.opaque}"
+
+
+class KeyId(NamedTuple):
+    """The two parts of ``algorithm:name``; the name of a device's key is the device's id."""
+
+    algorithm: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.name}"
+
+
+def parse_server_name(text: str) -> ServerName:
+    """Split a server name into host and port.
+
+    Raises:
+        UsageError: it breaks the grammar.
+
+    Source: specification, appendices, "Server name".
+    """
+    found = _SERVER_NAME.match(text) if isinstance(text, str) else None
+    if found is None or set(found[1]) <= {"."}:
+        raise UsageError(f"{text!r} is no server name")
+    host, port = found.groups()
+    return ServerName(host, int(port) if port else None)
+
+
+def parse_user_id(text: str) -> UserId:
+    """Split a user id. Localparts of old are taken too, as a client has to: see `UserId.is_historical`.
+
+    Raises:
+        UsageError: not ``@localpart:server``, over 255 bytes, or with a NUL or a lone surrogate.
+
+    Source: specification, appendices, "User Identifiers".
+    """
+    return UserId(*_split(text, "@", "user id"))
+
+
+def parse_room_alias(text: str) -> RoomAlias:
+    """Split a room alias.
+
+    Raises:
+        UsageError: not ``#localpart:server``, over 255 bytes, or with a NUL or a lone surrogate.
+
+    Source: specification, appendices, "Room Aliases".
+    """
+    alias = RoomAlias(*_split(text, "#", "room alias"))
+    if not alias.localpart:
+        raise UsageError(f"{text!r} is no room alias: it names nothing")
+    return alias
+
+
+def parse_room_id(text: str) -> RoomId:
+    """Split a room id; since room version 12 there is no server in it.
+
+    Raises:
+        UsageError: it does not start with ``!``, is over 255 bytes, or holds a NUL or a lone surrogate.
+
+    Source: specification, appendices, "Room IDs".
+    """
+    return RoomId(*_split(text, "!", "room id", needs_server=False))
+
+
+def parse_event_id(text: str) -> EventId:
+    """Split an event id; since room version 3 there is no server in it.
+
+    Raises:
+        UsageError: it does not start with ``$``, is over 255 bytes, or holds a NUL or a lone surrogate.
+
+    Source: specification, appendices, "Event IDs".
+    """
+    return EventId(*_split(text, "$", "event id", needs_server=False))
+
+
+def _split(text: str, sigil: str, what: str, *, needs_server: bool = True) -> tuple[str, str]:
+    check_id(text, what)
+    if text[0] != sigil or "\0" in text:
+        raise UsageError(f"{text!r} is no {what}: it must start with {sigil!r} and hold no NUL")
+    opaque, colon, server = text[1:].partition(":")
+    if (colon or needs_server) and not is_server_name(server):
+        raise UsageError(f"{text!r} is no {what}: it names no valid server")
+    if not opaque and not needs_server:
+        raise UsageError(f"{text!r} is no {what}: it names nothing")
+    return opaque, server
+
+
+def parse_key_id(text: str) -> KeyId:
+    """Split the id of a key, such as ``ed25519:DEVICE``; device ids have no grammar.
+
+    Raises:
+        UsageError: not ``algorithm:name``.
+
+    Source: specification, client-server API, "Key algorithms".
+    """
+    check_id(text, "key id")
+    algorithm, _, name = text.partition(":")
+    if not _NAMESPACED.match(algorithm) or not name:
+        raise UsageError(f"{text!r} is no key id: it must look like ed25519:NAME")
+    return KeyId(algorithm, name)
+
+
+def build_user_id(localpart: str, server_name: str) -> str:
+    """Return the user id of a localpart that servers make today; see `encode_user_localpart` for other text.
+
+    Raises:
+        UsageError: the localpart or the server name breaks the grammar, or the id is over 255 bytes.
+    """
+    if not isinstance(localpart, str) or not _USER_LOCALPART.match(localpart):
+        raise UsageError(f"{localpart!r} is no localpart: it holds a-z, 0-9, '.', '_', '=', '-', '/' and '+' only")
+    return str(parse_user_id(f"@{localpart}:{server_name}"))
+
+
+def build_room_alias(localpart: str, server_name: str) -> str:
+    """Return the alias of this name on a server.
+
+    Raises:
+        UsageError: the name is empty or holds ``:``, the server name breaks the grammar, or the alias is over
+            255 bytes.
+    """
+    if ":" in localpart:
+        raise UsageError("the name of an alias holds no ':'")
+    return str(parse_room_alias(f"#{localpart}:{server_name}"))
+
+
+def is_server_name(text: object) -> bool:
+    """Tell whether this is a server name."""
+    return _is(parse_server_name, text)
+
+
+def is_user_id(text: object) -> bool:
+    """Tell whether this is a user id, be it one of old."""
+    return _is(parse_user_id, text)
+
+
+def is_room_alias(text: object) -> bool:
+    """Tell whether this is a room alias."""
+    return _is(parse_room_alias, text)
+
+
+def is_room_id(text: object) -> bool:
+    """Tell whether this is a room id of any room version."""
+    return _is(parse_room_id, text)
+
+
+def is_event_id(text: object) -> bool:
+    """Tell whether this is an event id of any room version."""
+    return _is(parse_event_id, text)
+
+
+def is_opaque_id(text: object) -> bool:
+    """Tell whether this keeps the grammar of opaque ids. Source: appendices, "Opaque Identifiers"."""
+    return isinstance(text, str) and _OPAQUE.match(text) is not None
+
+
+def is_namespaced_id(text: object) -> bool:
+    """Tell whether this is a name as ``m.room.name`` is. Source: "Common Namespaced Identifier Grammar"."""
+    return isinstance(text, str) and _NAMESPACED.match(text) is not None
+
+
+def _is(parse: Callable[[str], object], text: object) -> bool:
+    try:
+        parse(text)  # type: ignore[arg-type]
+    except UsageError:
+        return False
+    return True
 
 
 class MxcUri(NamedTuple):
@@ -164,7 +412,7 @@ def parse_mxc(uri: str) -> MxcUri:
     if not isinstance(uri, str) or not uri.startswith("mxc://"):
         raise UsageError("a media address starts with mxc://")
     server, slash, media = uri[6:].partition("/")
-    if not slash or not _SERVER_NAME.match(server) or not _MEDIA_ID.match(media) or set(server) <= {"."}:
+    if not slash or not is_server_name(server) or not _MEDIA_ID.match(media):
         raise UsageError(f"{uri!r} is not mxc://server/media-id")
     if len(media) > MAX_ID_BYTES:
         raise UsageError("the media id is over 255 bytes long")

@@ -5,10 +5,14 @@ Each module ends with a mixin that makes its operations methods of `Client`.
 
 from .account import AccountApi
 from .account_data import AccountDataApi
+from .account_data_removal import AccountDataRemovalApi
 from .admin import AdminApi
 from .appservice import AppserviceApi
+from .dehydrated_devices import DehydratedDevicesApi
+from .delayed_events import DelayedEventsApi
 from .devices import DevicesApi
 from .directory import DirectoryApi
+from .event_proposals import EventProposalsApi
 from .filters import FilterApi
 from .key_backup import KeyBackupApi
 from .keys import KeysApi
@@ -28,11 +32,14 @@ from .room_summaries import RoomSummariesApi
 from .room_upgrades import RoomUpgradesApi
 from .search import SearchApi
 from .server import ServerApi
+from .server_proposals import ServerProposalsApi
+from .sliding_sync import SlidingSyncApi
 from .sso import SSOApi
 from .sync import SyncApi
 from .tags import TagsApi
 from .third_party import ThirdPartyApi
 from .third_party_ids import ThirdPartyIdsApi
+from .thread_subscriptions import ThreadSubscriptionsApi
 from .to_device import ToDeviceApi
 from .users import UsersApi
 
@@ -50,6 +57,7 @@ class ClientServerApi(
     DevicesApi,
     FilterApi,
     SyncApi,
+    SlidingSyncApi,
     MembershipApi,
     RoomEventsApi,
     HistoryApi,
@@ -72,5 +80,11 @@ class ClientServerApi(
     ThirdPartyApi,
     AppserviceApi,
     LegacyApi,
+    DelayedEventsApi,
+    ThreadSubscriptionsApi,
+    DehydratedDevicesApi,
+    AccountDataRemovalApi,
+    EventProposalsApi,
+    ServerProposalsApi,
 ):
     """Every declared operation as a method."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..codec import field, secret
 from ..http.endpoint import Call, Empty, Endpoint, Response
+from ..http.uia import AuthInput
 from .base import Api, carries_out
+from .third_party_ids import UnbindResult
 
 __all__ = [
     "AccountApi",
@@ -27,13 +27,13 @@ class ChangePassword(Endpoint[Empty]):
     METHOD, PATH, RATE_LIMITED = "POST", "/_matrix/client/v3/account/password", True
     new_password: str = secret()
     logout_devices: bool | None = field(default=None, kw_only=True)
-    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    auth: AuthInput | None = field(default=None, kw_only=True, repr=False)
 
 
 class RespDeactivateAccount(Response):
-    """Whether the identity server let go of all third-party ids: "success" or "no-support"."""
+    """Whether the identity server let go of all third-party ids."""
 
-    id_server_unbind_result: str
+    id_server_unbind_result: UnbindResult
 
 
 class DeactivateAccount(Endpoint[RespDeactivateAccount]):
@@ -45,7 +45,7 @@ class DeactivateAccount(Endpoint[RespDeactivateAccount]):
     METHOD, PATH, RATE_LIMITED = "POST", "/_matrix/client/v3/account/deactivate", True
     erase: bool | None = field(default=None, kw_only=True)
     id_server: str | None = field(default=None, kw_only=True)
-    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    auth: AuthInput | None = field(default=None, kw_only=True, repr=False)
 
 
 class OpenIDToken(Response):

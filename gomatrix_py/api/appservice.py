@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..http.endpoint import Call, Empty, Endpoint, Response
 from .base import Api
+from .directory import Visibility
 
 __all__ = ["AppserviceApi", "AppservicePing", "RespAppservicePing", "SetAppserviceRoomVisibility"]
 
@@ -34,7 +35,7 @@ class SetAppserviceRoomVisibility(Endpoint[Empty]):
     METHOD, PATH = "PUT", "/_matrix/client/v3/directory/list/appservice/{network_id}/{room_id}"
     network_id: str
     room_id: str
-    visibility: str
+    visibility: Visibility | str
 
 
 class AppserviceApi(Api):

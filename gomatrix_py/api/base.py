@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..http.endpoint import Caller, Endpoint
+from ..http.endpoint import Caller, Empty, Endpoint, warn_if_deprecated
 
 __all__ = ["Api", "carries_out"]
 
@@ -37,12 +38,29 @@ class Api(Caller):
         """Return an id no request of this device had before."""
         raise NotImplementedError
 
+    def _end_session(self, endpoint: Endpoint[Empty]) -> Empty:
+        """Send a request that ends our session, and forget what that leaves behind."""
+        raise NotImplementedError
+
 
 def carries_out(endpoint: type[Endpoint[Any]]) -> Callable[[F], F]:
-    """Mark a written-out method as the one that carries out this operation (see the registry test)."""
+    """Mark a written-out method as the one that carries out this operation (see the registry test).
+
+    Calling it warns where the operation is deprecated, as calling a `Call` does.
+    """
 
     def mark(method: F) -> F:
-        method.__endpoint__ = endpoint  # type: ignore[attr-defined]
-        return method
+        marked: Any = _warning(method, endpoint) if endpoint.DEPRECATED else method
+        marked.__endpoint__ = endpoint
+        return marked  # type: ignore[no-any-return]
 
     return mark
+
+
+def _warning(method: Callable[..., Any], endpoint: type[Endpoint[Any]]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def warned(*args: Any, **kwargs: Any) -> Any:
+        warn_if_deprecated(endpoint, method.__name__)
+        return method(*args, **kwargs)
+
+    return warned

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..codec import field
 from ..http.endpoint import Call, Empty, Endpoint, Response
+from ..http.uia import AuthInput
 from .base import Api
 
 __all__ = [
@@ -64,7 +65,7 @@ class DeleteDevice(Endpoint[Empty]):
 
     METHOD, PATH = "DELETE", "/_matrix/client/v3/devices/{device_id}"
     device_id: str
-    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    auth: AuthInput | None = field(default=None, kw_only=True, repr=False)
 
     def _sort_fields(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, str], Any]:
         in_path, in_query, headers, _ = super()._sort_fields()
@@ -80,7 +81,7 @@ class DeleteDevices(Endpoint[Empty]):
 
     METHOD, PATH = "POST", "/_matrix/client/v3/delete_devices"
     devices: list[str]
-    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    auth: AuthInput | None = field(default=None, kw_only=True, repr=False)
 
 
 class DevicesApi(Api):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..codec import Document, field
+from ..events.contents.room_state import JoinRule
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Empty, Endpoint, Response, query
 from .base import Api
 
@@ -23,6 +25,7 @@ __all__ = [
     "RespRoomAliases",
     "RespRoomVisibility",
     "SetRoomVisibility",
+    "Visibility",
 ]
 
 
@@ -74,6 +77,13 @@ class GetRoomAliases(Endpoint[RespRoomAliases]):
 # ------------------------------------------------------------------ the directory
 
 
+class Visibility(OpenEnum):
+    """Whether the directory lists a room."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
 class PublicRoom(Document):
     """What the directory says about a room."""
 
@@ -85,7 +95,7 @@ class PublicRoom(Document):
     topic: str = ""
     canonical_alias: str = ""
     avatar_url: str = ""
-    join_rule: str | None = None
+    join_rule: JoinRule | str | None = None
     room_type: str | None = None
     aliases: list[str] = field(factory=list)
 
@@ -121,9 +131,9 @@ class QueryPublicRooms(Endpoint[RespPublicRooms]):
 
 
 class RespRoomVisibility(Response):
-    """Whether the directory lists a room: "public" or "private"."""
+    """Whether the directory lists a room, None where the server does not say."""
 
-    visibility: str = ""
+    visibility: Visibility | None = None
 
 
 class GetRoomVisibility(Endpoint[RespRoomVisibility]):
@@ -138,7 +148,7 @@ class SetRoomVisibility(Endpoint[Empty]):
 
     METHOD, PATH = "PUT", "/_matrix/client/v3/directory/list/room/{room_id}"
     room_id: str
-    visibility: str | None = None
+    visibility: Visibility | str | None = None
 
 
 class DirectoryApi(Api):

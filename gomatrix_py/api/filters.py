@@ -6,11 +6,13 @@ from typing import Any
 
 from ..codec import Document, field
 from ..errors import UsageError
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Endpoint, Response, body
 from .base import Api, carries_out
 
 __all__ = [
     "CreateFilter",
+    "EventFormat",
     "Filter",
     "FilterApi",
     "FilterPart",
@@ -50,12 +52,19 @@ class RoomFilter(Document):
     timeline: FilterPart | None = None
 
 
+class EventFormat(OpenEnum):
+    """The form of events: as clients have them, or as servers send them to each other."""
+
+    CLIENT = "client"
+    FEDERATION = "federation"
+
+
 class Filter(Response):
     """What a server should send."""
 
     account_data: FilterPart | None = None
     event_fields: list[str] | None = None
-    event_format: str | None = None
+    event_format: EventFormat | str | None = None
     presence: FilterPart | None = None
     room: RoomFilter | None = None
 

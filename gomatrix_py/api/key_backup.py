@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..codec import field
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Empty, Endpoint, Response, body, query
 from .base import Api
 
 __all__ = [
+    "BackupAlgorithm",
     "CreateKeyBackupVersion",
     "DeleteKeyBackup",
     "DeleteKeyBackupVersion",
@@ -39,6 +41,12 @@ _KEYS = "/_matrix/client/v3/room_keys/keys"
 # ------------------------------------------------------------------ versions
 
 
+class BackupAlgorithm(OpenEnum):
+    """How the keys of a backup are encrypted."""
+
+    MEGOLM_V1 = "m.megolm_backup.v1.curve25519-aes-sha2"
+
+
 class RespCreateKeyBackupVersion(Response):
     """The id of a new backup."""
 
@@ -49,14 +57,14 @@ class CreateKeyBackupVersion(Endpoint[RespCreateKeyBackupVersion]):
     """Begin a new backup, which becomes the current one. Spec: POST /room_keys/version."""
 
     METHOD, PATH, RATE_LIMITED, ADDED = "POST", _VERSIONS, True, "1.1"
-    algorithm: str
+    algorithm: BackupAlgorithm | str
     auth_data: dict[str, Any]
 
 
 class KeyBackupVersion(Response):
     """A backup: how its keys are encrypted, how many they are, and a tag that changes with them."""
 
-    algorithm: str
+    algorithm: BackupAlgorithm
     auth_data: dict[str, Any]
     count: int
     etag: str
@@ -81,7 +89,7 @@ class UpdateKeyBackupVersion(Endpoint[Empty]):
 
     METHOD, PATH, RATE_LIMITED, ADDED = "PUT", _VERSIONS + "/{version}", True, "1.1"
     version: str
-    algorithm: str
+    algorithm: BackupAlgorithm | str
     auth_data: dict[str, Any]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..codec import Document, field
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Empty, Endpoint, Response, body, query
+from ..http.uia import AuthInput
+from ..times import Duration
 from .base import Api
 
 __all__ = [
@@ -13,6 +17,7 @@ __all__ = [
     "CrossSigningKey",
     "DeviceKeys",
     "GetKeyChanges",
+    "KeyUsage",
     "KeysApi",
     "QueryKeys",
     "RespClaimKeys",
@@ -60,11 +65,19 @@ class SignedKey(Document):
     fallback: bool | None = None
 
 
+class KeyUsage(OpenEnum):
+    """What a cross-signing key signs: the other two, our own devices, or other users."""
+
+    MASTER = "master"
+    SELF_SIGNING = "self_signing"
+    USER_SIGNING = "user_signing"
+
+
 class CrossSigningKey(Document):
-    """A cross-signing key; `usage` holds "master", "self_signing" or "user_signing"."""
+    """A cross-signing key."""
 
     user_id: str
-    usage: list[str]
+    usage: Sequence[KeyUsage | str]
     keys: dict[str, str]
     signatures: Signatures = field(factory=dict)
 
@@ -100,12 +113,12 @@ class RespQueryKeys(Response):
 class QueryKeys(Endpoint[RespQueryKeys]):
     """Ask for the keys of users' devices; an empty list stands for all of a user. Spec: POST /keys/query.
 
-    `timeout`, in milliseconds, is how long to wait for other servers.
+    `timeout` is how long to wait for other servers.
     """
 
     METHOD, PATH, IS_REPEATABLE = "POST", "/_matrix/client/v3/keys/query", True
     device_keys: dict[str, list[str]]
-    timeout: int | None = None
+    timeout: Duration | None = None
 
 
 class RespClaimKeys(Response):
@@ -118,12 +131,12 @@ class RespClaimKeys(Response):
 class ClaimKeys(Endpoint[RespClaimKeys]):
     """Claim one-time keys, by user id and device id, of an algorithm each. Spec: POST /keys/claim.
 
-    `timeout`, in milliseconds, is how long to wait for other servers. A repeated call claims further keys.
+    `timeout` is how long to wait for other servers. A repeated call claims further keys.
     """
 
     METHOD, PATH, IS_REPEATABLE = "POST", "/_matrix/client/v3/keys/claim", True
     one_time_keys: dict[str, dict[str, str]]
-    timeout: int | None = None
+    timeout: Duration | None = None
 
 
 class RespKeyChanges(Response):
@@ -151,7 +164,7 @@ class UploadCrossSigningKeys(Endpoint[Empty]):
     master_key: CrossSigningKey | dict[str, Any] | None = None
     self_signing_key: CrossSigningKey | dict[str, Any] | None = None
     user_signing_key: CrossSigningKey | dict[str, Any] | None = field(default=None, kw_only=True)
-    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    auth: AuthInput | None = field(default=None, kw_only=True, repr=False)
 
 
 class RespUploadSignatures(Response):

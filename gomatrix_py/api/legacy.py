@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from ..codec import Document, field
 from ..events import Event
+from ..events.contents.members import Membership
 from ..http.endpoint import Call, Endpoint, Response, query
 from ..http.messages import HttpResponse, Limits
+from ..times import Duration, in_milliseconds
 from .base import Api
+from .directory import Visibility
 
 __all__ = [
     "GetEvents",
@@ -36,24 +39,24 @@ class _LongPoll(Endpoint[RespEvents]):
 
     def limits(self) -> Limits:
         """Return what a long-poll of this length may take."""
-        poll_s = (getattr(self, "timeout", None) or 0) / 1000
+        poll_s = (in_milliseconds(getattr(self, "timeout", None)) or 0) / 1000
         return Limits(read_s=poll_s + 30.0, total_s=poll_s + 120.0)
 
 
 class GetEvents(_LongPoll):
-    """Wait for events, for up to `timeout` milliseconds; deprecated, use `sync`. Spec: GET /events."""
+    """Wait for events, for up to `timeout`; deprecated, use `sync_request`. Spec: GET /events."""
 
-    DEPRECATED = "GetSync"
+    DEPRECATED = "sync_request"
     from_: str | None = query(default=None, name="from")
-    timeout: int | None = query(default=None)
+    timeout: Duration | None = query(default=None)
 
 
 class PeekEvents(_LongPoll):
-    """Wait for events of a room we are not in, for up to `timeout` milliseconds. Spec: GET /events with a room."""
+    """Wait for events of a room we are not in, for up to `timeout`. Spec: GET /events with a room."""
 
     room_id: str
     from_: str | None = query(default=None, name="from")
-    timeout: int | None = query(default=None)
+    timeout: Duration | None = query(default=None)
 
 
 class InitialMessages(Document):
@@ -68,11 +71,11 @@ class InitialRoom(Document):
     """A room as it is now; `invite` is the invite where `membership` is "invite"."""
 
     room_id: str
-    membership: str
+    membership: Membership
     invite: Event | None = None
     messages: InitialMessages | None = None
     state: list[Event] = field(factory=list)
-    visibility: str | None = None
+    visibility: Visibility | None = None
     account_data: list[Event] = field(factory=list)
 
 
@@ -86,9 +89,9 @@ class RespInitialSync(Response):
 
 
 class GetInitialSync(Endpoint[RespInitialSync]):
-    """Read all there is, `limit` events per room; deprecated, use `sync`. Spec: GET /initialSync."""
+    """Read all there is, `limit` events per room; deprecated, use `sync_request`. Spec: GET /initialSync."""
 
-    METHOD, PATH, DEPRECATED = "GET", "/_matrix/client/v3/initialSync", "GetSync"
+    METHOD, PATH, DEPRECATED = "GET", "/_matrix/client/v3/initialSync", "sync_request"
     limit: int | None = None
     archived: bool | None = None
 
@@ -96,7 +99,7 @@ class GetInitialSync(Endpoint[RespInitialSync]):
 class GetOneEvent(Endpoint[Event]):
     """Read one event, wherever it is; deprecated, use `get_event`. Spec: GET /events/{eventId}."""
 
-    METHOD, PATH, DEPRECATED = "GET", "/_matrix/client/v3/events/{event_id}", "GetEvent"
+    METHOD, PATH, DEPRECATED = "GET", "/_matrix/client/v3/events/{event_id}", "get_event"
     event_id: str
 
     def _read(self, response: HttpResponse) -> Event:
@@ -107,10 +110,10 @@ class RespRoomInitialSync(Response):
     """A room as it is now."""
 
     room_id: str
-    membership: str | None = None
+    membership: Membership | None = None
     messages: InitialMessages | None = None
     state: list[Event] = field(factory=list)
-    visibility: str | None = None
+    visibility: Visibility | None = None
     account_data: list[Event] = field(factory=list)
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from ..codec import Document, field, secret
-from ..http.endpoint import Call, Empty, Endpoint, Response
-from .base import Api
+from ..errors import UsageError
+from ..http.endpoint import Call, Empty, Endpoint, Response, Target
+from ..http.messages import HttpRequest
+from ..http.uia import AuthInput
+from .base import Api, carries_out
 from .server import DiscoveryInformation
 
 __all__ = [
     "GenerateLoginToken",
     "GetLoginFlows",
     "Identifier",
+    "IdentityProvider",
     "Login",
     "LoginApi",
     "LoginFlow",
@@ -73,7 +79,7 @@ class RespLogin(Response):
 
 
 class Login(Endpoint[RespLogin]):
-    """Log in, in any way the server offers. Spec: POST /login."""
+    """Log in, in any way the server offers; `extra_fields` are of types of its own. Spec: POST /login."""
 
     METHOD, PATH, NEEDS_AUTH, SENDS_TOKEN, RATE_LIMITED = (
         "POST",
@@ -92,13 +98,39 @@ class Login(Endpoint[RespLogin]):
     user: str | None = field(default=None, kw_only=True)
     medium: str | None = field(default=None, kw_only=True)
     address: str | None = field(default=None, kw_only=True)
+    extra_fields: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+
+    def to_request(self, target: Target) -> HttpRequest:
+        """Return the HTTP request; only an application service shows its token, to log in as one of its users."""
+        request = super().to_request(target)
+        if self.type != "m.login.application_service":
+            return request
+        if not target.access_token:
+            raise UsageError("m.login.application_service needs the token of the application service")
+        return attrs.evolve(request, access_token=target.access_token)
+
+    def _sort_fields(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, str], Any]:
+        in_path, in_query, headers, payload = super()._sort_fields()
+        payload.update(payload.pop("extra_fields", {}))
+        return in_path, in_query, headers, payload
+
+
+class IdentityProvider(Document):
+    """One of several that single sign-on can go through; `icon` is an ``mxc://`` address."""
+
+    id: str
+    name: str
+    icon: str | None = None
+    brand: str | None = None
 
 
 class LoginFlow(Document):
-    """One way of logging in."""
+    """One way of logging in; for single sign-on with the providers there are."""
 
     type: str
     get_login_token: bool = False
+    identity_providers: list[IdentityProvider] = field(factory=list)
+    oauth_aware_preferred: bool = False
 
 
 class LoginFlows(Response):
@@ -127,14 +159,11 @@ class GenerateLoginToken(Endpoint[RespLoginToken]):
     """
 
     METHOD, PATH, RATE_LIMITED, ADDED = "POST", "/_matrix/client/v1/login/get_token", True, "1.7"
-    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    auth: AuthInput | None = field(default=None, kw_only=True, repr=False)
 
 
 class Logout(Endpoint[Empty]):
-    """End this session: its token and device are gone. Spec: POST /logout.
-
-    The client keeps its credentials; see `Client.clear_credentials`.
-    """
+    """End this session: its token and device are gone. Spec: POST /logout."""
 
     METHOD, PATH = "POST", "/_matrix/client/v3/logout"
 
@@ -188,7 +217,32 @@ class LoginApi(Api):
     login = Call(Login)
     get_login_flows = Call(GetLoginFlows)
     generate_login_token = Call(GenerateLoginToken)
-    logout = Call(Logout)
-    logout_all = Call(LogoutAll)
     refresh = Call(RefreshToken)
     whoami = Call(WhoAmI)
+
+    @carries_out(Logout)
+    def logout(self) -> Empty:
+        """End this session: its token and device are gone, and so are a refresh token and the file it was saved in.
+
+        A session that was made with OAuth 2.0 is revoked at its provider. The client keeps its access token,
+        which is good for nothing; see `Client.clear_credentials`.
+
+        Raises:
+            UnknownToken: it had ended before.
+            OAuthError, TransportError, HTTPError: it may not have ended.
+
+        Spec: POST /logout; "Token revocation".
+        """
+        return self._end_session(Logout())
+
+    @carries_out(LogoutAll)
+    def logout_all(self) -> Empty:
+        """End every session of this user; as `logout`.
+
+        Raises:
+            UnknownToken: this session had ended before.
+            TransportError, HTTPError: they may not have ended.
+
+        Spec: POST /logout/all.
+        """
+        return self._end_session(LogoutAll())

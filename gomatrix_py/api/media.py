@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from email.message import Message
+from pathlib import Path
 from typing import Any, ClassVar
 
 import attrs
 
 from ..codec import field
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Empty, Endpoint, Response, body, header, query
 from ..http.messages import HttpResponse, Limits, Redirects, Upload
 from ..ids import parse_mxc
+from ..times import Duration, Moment
 from .base import Api, carries_out
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "MediaConfig",
     "RespCreateMXC",
     "RespMediaUpload",
+    "ThumbnailMethod",
     "URLPreview",
     "UploadContent",
     "UploadToMXC",
@@ -66,6 +70,7 @@ class CreateMXC(Endpoint[RespCreateMXC]):
     """Reserve an ``mxc://`` address before there is anything to upload. Spec: POST /_matrix/media/v1/create."""
 
     METHOD, PATH, RATE_LIMITED, ADDED = "POST", "/_matrix/media/v1/create", True, "1.7"
+    IS_REPEATABLE = True  # an address that nobody uses expires
 
 
 class UploadToMXC(Endpoint[Empty]):
@@ -93,9 +98,9 @@ class GetMediaConfig(Endpoint[MediaConfig]):
 
 
 class GetMediaConfigLegacy(Endpoint[MediaConfig]):
-    """Ask a server that lacks authenticated media. Spec: GET /_matrix/media/v3/config."""
+    """Ask how large an upload may be; deprecated, use `get_media_config`. Spec: GET /_matrix/media/v3/config."""
 
-    METHOD, PATH, RATE_LIMITED, DEPRECATED = "GET", "/_matrix/media/v3/config", True, "GetMediaConfig"
+    METHOD, PATH, RATE_LIMITED, DEPRECATED = "GET", "/_matrix/media/v3/config", True, "get_media_config"
 
 
 @attrs.frozen
@@ -108,12 +113,14 @@ class Download:
         filename: the last part of the name the uploader gave, "" where there is none. It may be shown;
             it is not a path.
         size: in bytes.
+        path: of the file they were written to, None where that was no path.
     """
 
     content: bytes = attrs.field(repr=False)
     content_type: str = ""
     filename: str = ""
     size: int = 0
+    path: Path | None = None
 
 
 def _download_from(response: HttpResponse) -> Download:
@@ -147,7 +154,7 @@ class GetMedia(_MediaEndpoint):
     RATE_LIMITED, ADDED = True, "1.11"
     server_name: str
     media_id: str
-    timeout_ms: int | None = None
+    timeout_ms: Duration | None = None
 
 
 class GetMediaNamed(_MediaEndpoint):
@@ -158,35 +165,42 @@ class GetMediaNamed(_MediaEndpoint):
     server_name: str
     media_id: str
     file_name: str
-    timeout_ms: int | None = None
+    timeout_ms: Duration | None = None
 
 
 class GetMediaLegacy(_MediaEndpoint):
-    """Download from a server that lacks authenticated media. Spec: GET /_matrix/media/v3/download/…."""
+    """Download without a token; deprecated, use `get_media`. Spec: GET /_matrix/media/v3/download/…."""
 
     METHOD, PATH = "GET", "/_matrix/media/v3/download/{server_name}/{media_id}"
-    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "GetMedia"
+    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "get_media"
     server_name: str
     media_id: str
-    timeout_ms: int | None = None
+    timeout_ms: Duration | None = None
     allow_remote: bool | None = query(default=None, kw_only=True)
     allow_redirect: bool | None = query(default=None, kw_only=True)
 
 
 class GetMediaNamedLegacy(_MediaEndpoint):
-    """Download under another name from a server that lacks authenticated media; use `GetMediaNamed` elsewhere.
+    """Download under another name without a token; deprecated, use `get_media_named`.
 
     Spec: GET /_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}.
     """
 
     METHOD, PATH = "GET", "/_matrix/media/v3/download/{server_name}/{media_id}/{file_name}"
-    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "GetMediaNamed"
+    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "get_media_named"
     server_name: str
     media_id: str
     file_name: str
-    timeout_ms: int | None = None
+    timeout_ms: Duration | None = None
     allow_remote: bool | None = query(default=None, kw_only=True)
     allow_redirect: bool | None = query(default=None, kw_only=True)
+
+
+class ThumbnailMethod(OpenEnum):
+    """How a thumbnail comes to its size: a part of the image, or all of it, smaller."""
+
+    CROP = "crop"
+    SCALE = "scale"
 
 
 class GetThumbnail(_MediaEndpoint):
@@ -198,22 +212,25 @@ class GetThumbnail(_MediaEndpoint):
     media_id: str
     width: int
     height: int
-    method: str | None = None
-    timeout_ms: int | None = None
+    method: ThumbnailMethod | str | None = None
+    timeout_ms: Duration | None = None
     animated: bool | None = query(default=None, kw_only=True)
 
 
 class GetThumbnailLegacy(_MediaEndpoint):
-    """Download a thumbnail from a server that lacks authenticated media. Spec: GET /_matrix/media/v3/thumbnail/…."""
+    """Download a thumbnail without a token; deprecated, use `get_thumbnail`.
+
+    Spec: GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}.
+    """
 
     METHOD, PATH = "GET", "/_matrix/media/v3/thumbnail/{server_name}/{media_id}"
-    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "GetThumbnail"
+    RATE_LIMITED, NEEDS_AUTH, SENDS_TOKEN, DEPRECATED = True, False, False, "get_thumbnail"
     server_name: str
     media_id: str
     width: int
     height: int
-    method: str | None = None
-    timeout_ms: int | None = None
+    method: ThumbnailMethod | str | None = None
+    timeout_ms: Duration | None = None
     animated: bool | None = query(default=None, kw_only=True)
     allow_remote: bool | None = query(default=None, kw_only=True)
     allow_redirect: bool | None = query(default=None, kw_only=True)
@@ -237,23 +254,23 @@ class URLPreview(Response):
 class GetURLPreview(Endpoint[URLPreview]):
     """Let the homeserver read a web page; it learns the address. Spec: GET /_matrix/client/v1/media/preview_url.
 
-    `ts`, in milliseconds since the epoch, is when the page was of interest.
+    `ts` is when the page was of interest.
     """
 
     METHOD, PATH, RATE_LIMITED, ADDED = "GET", "/_matrix/client/v1/media/preview_url", True, "1.11"
     url: str
-    ts: int | None = None
+    ts: Moment | None = None
 
 
 class GetURLPreviewLegacy(Endpoint[URLPreview]):
-    """Ask a server that lacks authenticated media; use `GetURLPreview` elsewhere.
+    """Let the homeserver read a web page; deprecated, use `get_url_preview`.
 
     Spec: GET /_matrix/media/v3/preview_url.
     """
 
-    METHOD, PATH, RATE_LIMITED, DEPRECATED = "GET", "/_matrix/media/v3/preview_url", True, "GetURLPreview"
+    METHOD, PATH, RATE_LIMITED, DEPRECATED = "GET", "/_matrix/media/v3/preview_url", True, "get_url_preview"
     url: str
-    ts: int | None = None
+    ts: Moment | None = None
 
 
 class MediaApi(Api):

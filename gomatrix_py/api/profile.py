@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..codec import field
+from ..events.contents.ephemeral import Presence
 from ..http.endpoint import Call, Empty, Endpoint, Response, body
 from .base import Api, carries_out
 
@@ -58,7 +59,7 @@ class DeleteProfileField(Endpoint[Empty]):
     """Drop one field of a profile. Spec: DELETE /profile/{userId}/{keyName}."""
 
     METHOD, PATH, ADDED = "DELETE", "/_matrix/client/v3/profile/{user_id}/{key_name}", "1.16"
-    RATE_LIMITED = True
+    RATE_LIMITED, UNSTABLE_FEATURE = True, "uk.tcpip.msc4133.stable"
     user_id: str
     key_name: str
 
@@ -72,7 +73,7 @@ class RespUserDisplayName(Response):
 class RespUserStatus(Response):
     """A user's presence; `last_active_ago` is milliseconds."""
 
-    presence: str
+    presence: Presence
     status_msg: str | None = None
     last_active_ago: int | None = None
     currently_active: bool | None = None
@@ -90,7 +91,7 @@ class SetPresence(Endpoint[Empty]):
 
     METHOD, PATH, RATE_LIMITED = "PUT", "/_matrix/client/v3/presence/{user_id}/status", True
     user_id: str
-    presence: str
+    presence: Presence | str
     status_msg: str | None = None
 
 
@@ -112,6 +113,6 @@ class ProfileApi(Api):
         self.call(DeleteProfileField(self.own_user_id(), key_name))
 
     @carries_out(SetPresence)
-    def set_status(self, presence: str, status_msg: str | None = None) -> None:
+    def set_status(self, presence: Presence | str, status_msg: str | None = None) -> None:
         """Set our presence and status message. Spec: PUT /presence/{userId}/status."""
         self.call(SetPresence(self.own_user_id(), presence, status_msg))

@@ -7,6 +7,7 @@ from typing import Any
 from ..codec import Document, field
 from ..events import Event
 from ..events.contents.push_rules import PushAction, PushCondition, PushRule, PushRules
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Empty, Endpoint, Response, query
 from .base import Api
 
@@ -21,6 +22,8 @@ __all__ = [
     "GetPushers",
     "Notification",
     "PushApi",
+    "PushFormat",
+    "PushRuleKind",
     "Pusher",
     "PusherData",
     "PutPushRule",
@@ -40,11 +43,17 @@ _RULE = "/_matrix/client/v3/pushrules/global/{kind}/{rule_id}"
 # ------------------------------------------------------------------ pushers
 
 
+class PushFormat(OpenEnum):
+    """What a pusher sends of an event, where that is not all of it."""
+
+    EVENT_ID_ONLY = "event_id_only"
+
+
 class PusherData(Document):
-    """Where a pusher sends to, and in which form: `format` is None or "event_id_only"."""
+    """Where a pusher sends to, and in which form."""
 
     url: str | None = None
-    format: str | None = None
+    format: PushFormat | str | None = None
 
 
 class Pusher(Document):
@@ -98,6 +107,16 @@ class SetPusher(Endpoint[Empty]):
 # ------------------------------------------------------------------ rules
 
 
+class PushRuleKind(OpenEnum):
+    """The kinds of push rules, in the order in which they count."""
+
+    OVERRIDE = "override"
+    CONTENT = "content"
+    ROOM = "room"
+    SENDER = "sender"
+    UNDERRIDE = "underride"
+
+
 class RespPushRules(Response):
     """All push rules; the specification knows the global ones only."""
 
@@ -117,13 +136,10 @@ class GetGlobalPushRules(Endpoint[PushRules]):
 
 
 class GetPushRule(Endpoint[PushRule]):
-    """Read a push rule. Spec: GET /pushrules/global/{kind}/{ruleId}.
-
-    `kind` is "override", "content", "room", "sender" or "underride".
-    """
+    """Read a push rule. Spec: GET /pushrules/global/{kind}/{ruleId}."""
 
     METHOD, PATH = "GET", _RULE
-    kind: str
+    kind: PushRuleKind | str
     rule_id: str
 
 
@@ -135,7 +151,7 @@ class PutPushRule(Endpoint[Empty]):
     """
 
     METHOD, PATH, RATE_LIMITED = "PUT", _RULE, True
-    kind: str
+    kind: PushRuleKind | str
     rule_id: str
     actions: list[PushAction]
     conditions: list[PushCondition | dict[str, Any]] | None = field(default=None, kw_only=True)
@@ -148,7 +164,7 @@ class DeletePushRule(Endpoint[Empty]):
     """Delete a push rule of the user's own. Spec: DELETE /pushrules/global/{kind}/{ruleId}."""
 
     METHOD, PATH = "DELETE", _RULE
-    kind: str
+    kind: PushRuleKind | str
     rule_id: str
 
 
@@ -162,7 +178,7 @@ class GetPushRuleEnabled(Endpoint[RespPushRuleEnabled]):
     """Ask whether a push rule counts. Spec: GET /pushrules/global/{kind}/{ruleId}/enabled."""
 
     METHOD, PATH = "GET", _RULE + "/enabled"
-    kind: str
+    kind: PushRuleKind | str
     rule_id: str
 
 
@@ -170,7 +186,7 @@ class SetPushRuleEnabled(Endpoint[Empty]):
     """Switch a push rule on or off. Spec: PUT /pushrules/global/{kind}/{ruleId}/enabled."""
 
     METHOD, PATH = "PUT", _RULE + "/enabled"
-    kind: str
+    kind: PushRuleKind | str
     rule_id: str
     enabled: bool
 
@@ -185,7 +201,7 @@ class GetPushRuleActions(Endpoint[RespPushRuleActions]):
     """Ask what a push rule does. Spec: GET /pushrules/global/{kind}/{ruleId}/actions."""
 
     METHOD, PATH = "GET", _RULE + "/actions"
-    kind: str
+    kind: PushRuleKind | str
     rule_id: str
 
 
@@ -193,7 +209,7 @@ class PutPushRuleActions(Endpoint[Empty]):
     """Change what a push rule does. Spec: PUT /pushrules/global/{kind}/{ruleId}/actions."""
 
     METHOD, PATH = "PUT", _RULE + "/actions"
-    kind: str
+    kind: PushRuleKind | str
     rule_id: str
     actions: list[PushAction]
 

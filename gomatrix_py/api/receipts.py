@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from ..codec import field, secret
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Empty, Endpoint, Response
+from ..times import Duration
 from .base import Api, carries_out
 
-__all__ = ["GetTurnServer", "ReceiptsApi", "RespTurnServer", "SendReceipt", "SetReadMarkers", "UserTyping"]
+__all__ = [
+    "GetTurnServer",
+    "ReceiptType",
+    "ReceiptsApi",
+    "RespTurnServer",
+    "SendReceipt",
+    "SetReadMarkers",
+    "UserTyping",
+]
+
+
+class ReceiptType(OpenEnum):
+    """Whom a receipt tells how far we have read: everybody, our own devices, or nobody (a mark for ourselves)."""
+
+    READ = "m.read"
+    READ_PRIVATE = "m.read.private"
+    FULLY_READ = "m.fully_read"
 
 
 class SendReceipt(Endpoint[Empty]):
@@ -16,7 +34,7 @@ class SendReceipt(Endpoint[Empty]):
     RATE_LIMITED = True
     IS_REPEATABLE = True
     room_id: str
-    receipt_type: str
+    receipt_type: ReceiptType | str
     event_id: str
     thread_id: str | None = None
 
@@ -33,13 +51,13 @@ class SetReadMarkers(Endpoint[Empty]):
 
 
 class UserTyping(Endpoint[Empty]):
-    """Say whether we are typing; `timeout` is milliseconds. Spec: PUT /rooms/{roomId}/typing/{userId}."""
+    """Say whether we are typing, for up to `timeout`. Spec: PUT /rooms/{roomId}/typing/{userId}."""
 
     METHOD, PATH, RATE_LIMITED = "PUT", "/_matrix/client/v3/rooms/{room_id}/typing/{user_id}", True
     room_id: str
     user_id: str
     typing: bool
-    timeout: int | None = None
+    timeout: Duration | None = None
 
 
 class RespTurnServer(Response):
@@ -65,7 +83,7 @@ class ReceiptsApi(Api):
     turn_server = Call(GetTurnServer)
 
     @carries_out(UserTyping)
-    def user_typing(self, room_id: str, typing: bool, timeout_ms: int | None = None) -> None:
+    def user_typing(self, room_id: str, typing: bool, timeout_ms: Duration | None = None) -> None:
         """Say whether we are typing, for up to `timeout_ms`. Spec: PUT /rooms/{roomId}/typing/{userId}."""
         self.call(UserTyping(room_id, self.own_user_id(), typing, timeout_ms if typing else None))
 

@@ -6,10 +6,13 @@ from typing import Any
 
 from ..codec import field, loads, secret, structure
 from ..errors import DecodeError, HTTPError
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Endpoint, Response, query
+from ..http.uia import AuthInput
 from .base import Api
 
 __all__ = [
+    "AccountKind",
     "GetRegistrationTokenValidity",
     "Register",
     "RegisterAvailable",
@@ -19,6 +22,13 @@ __all__ = [
     "RespRegistrationTokenValidity",
     "RespUserInteractive",
 ]
+
+
+class AccountKind(OpenEnum):
+    """Whether it is an account like others, or one for looking around."""
+
+    USER = "user"
+    GUEST = "guest"
 
 
 class RespRegister(Response):
@@ -74,12 +84,12 @@ class Register(Endpoint[RespRegister]):
     )
     username: str | None = None
     password: str | None = secret(default=None)
-    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    auth: AuthInput | None = field(default=None, kw_only=True, repr=False)
     device_id: str | None = field(default=None, kw_only=True)
     initial_device_display_name: str | None = field(default=None, kw_only=True)
     inhibit_login: bool | None = field(default=None, kw_only=True)
     refresh_token: bool | None = field(default=None, kw_only=True)
-    kind: str | None = query(default=None, kw_only=True)
+    kind: AccountKind | str | None = query(default=None, kw_only=True)
 
 
 class RespRegisterAvailable(Response):

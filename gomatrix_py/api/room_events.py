@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from ..codec import Document, field, loads, structure
-from ..errors import DecodeError
+from ..codec import Document, DocumentList, field
 from ..events import Event
+from ..events.contents.members import Membership
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Endpoint, Response, body, query
 from ..http.messages import HttpResponse
+from ..times import Moment
 from .base import Api, carries_out
 
 __all__ = [
@@ -25,19 +27,21 @@ __all__ = [
     "RoomEventsApi",
     "SendMessageEvent",
     "SendStateEvent",
+    "StateFormat",
 ]
 
 
 class RespSendEvent(Response):
-    """The id of the event that was sent."""
+    """The id of the event that was sent; `encryption` says how it was encrypted, None where it was not."""
 
     event_id: str
+    encryption: ClassVar[Any] = None
 
 
 class SendMessageEvent(Endpoint[RespSendEvent]):
     """Send an event that is no state. Spec: PUT /rooms/{roomId}/send/{eventType}/{txnId}.
 
-    `ts`, in milliseconds, sets origin_server_ts; only application services may.
+    `ts` sets origin_server_ts; only application services may.
     """
 
     METHOD, PATH = "PUT", "/_matrix/client/v3/rooms/{room_id}/send/{event_type}/{txn_id}"
@@ -45,13 +49,13 @@ class SendMessageEvent(Endpoint[RespSendEvent]):
     event_type: str
     txn_id: str
     content: Any = body()
-    ts: int | None = query(default=None, kw_only=True)
+    ts: Moment | None = query(default=None, kw_only=True)
 
 
 class SendStateEvent(Endpoint[RespSendEvent]):
     """Set a piece of state. Spec: PUT /rooms/{roomId}/state/{eventType}/{stateKey}.
 
-    `ts`, in milliseconds, sets origin_server_ts; only application services may.
+    `ts` sets origin_server_ts; only application services may.
     """
 
     METHOD, PATH = "PUT", "/_matrix/client/v3/rooms/{room_id}/state/{event_type}/{state_key}"
@@ -59,7 +63,7 @@ class SendStateEvent(Endpoint[RespSendEvent]):
     event_type: str
     state_key: str
     content: Any = body()
-    ts: int | None = query(default=None, kw_only=True)
+    ts: Moment | None = query(default=None, kw_only=True)
 
 
 class RedactEvent(Endpoint[RespSendEvent]):
@@ -72,6 +76,13 @@ class RedactEvent(Endpoint[RespSendEvent]):
     reason: str | None = None
 
 
+class StateFormat(OpenEnum):
+    """Whether a piece of state is its content alone, or the whole event."""
+
+    CONTENT = "content"
+    EVENT = "event"
+
+
 class GetStateEvent(Endpoint[dict[str, Any]]):
     """Read the content of a piece of state. Spec: GET /rooms/{roomId}/state/{eventType}/{stateKey}."""
 
@@ -79,20 +90,14 @@ class GetStateEvent(Endpoint[dict[str, Any]]):
     room_id: str
     event_type: str
     state_key: str = ""
-    format: str | None = query(default=None, kw_only=True)
+    format: StateFormat | str | None = query(default=None, kw_only=True)
 
 
-class GetRoomState(Endpoint[list[Event]]):
+class GetRoomState(Endpoint[DocumentList[Event]]):
     """Read the whole current state of a room. Spec: GET /rooms/{roomId}/state."""
 
     METHOD, PATH = "GET", "/_matrix/client/v3/rooms/{room_id}/state"
     room_id: str
-
-    def _read(self, response: HttpResponse) -> list[Event]:
-        document = loads(response.body)
-        if not isinstance(document, list):
-            raise DecodeError("expected a list of events")
-        return structure(document, list[Event])
 
 
 class RespMembers(Response):
@@ -107,8 +112,8 @@ class GetMembers(Endpoint[RespMembers]):
     METHOD, PATH = "GET", "/_matrix/client/v3/rooms/{room_id}/members"
     room_id: str
     at: str | None = None
-    membership: str | None = query(default=None, kw_only=True)
-    not_membership: str | None = query(default=None, kw_only=True)
+    membership: Membership | str | None = query(default=None, kw_only=True)
+    not_membership: Membership | str | None = query(default=None, kw_only=True)
 
 
 class JoinedMember(Document):
@@ -151,49 +156,12 @@ class RoomEventsApi(Api):
     joined_members = Call(JoinedMembers)
     get_event = Call(GetEvent)
 
-    @carries_out(SendMessageEvent)
-    def send_message_event(
-        self,
-        room_id: str,
-        event_type: str,
-        content: Any,
-        *,
-        txn_id: str | None = None,
-        ts: int | None = None,
-    ) -> RespSendEvent:
-        """Send an event that is no state.
-
-        Args:
-            room_id: where to.
-            event_type: such as ``m.room.message``.
-            content: a content class (`TextMessage`), or a dict.
-            txn_id: makes a repeated call the same event; a new one where it is left out.
-            ts: origin_server_ts in milliseconds, for application services.
-
-        Returns:
-            The event's id.
-
-        Raises:
-            UsageError, TransportError, HTTPError, DecodeError: see `gomatrix_py.errors`.
-
-        Spec: PUT /rooms/{roomId}/send/{eventType}/{txnId}.
-        """
-        txn_id = txn_id or self.new_transaction_id()
-        return self.call(SendMessageEvent(room_id, event_type, txn_id, content, ts=ts))
-
     @carries_out(SendStateEvent)
     def send_state_event(
-        self, room_id: str, event_type: str, state_key: str, content: Any, *, ts: int | None = None
+        self, room_id: str, event_type: str, state_key: str, content: Any, *, ts: Moment | None = None
     ) -> RespSendEvent:
-        """Set a piece of state; `ts` is for application services, in milliseconds.
+        """Set a piece of state; `ts` sets origin_server_ts, for application services.
 
         Spec: PUT /rooms/{roomId}/state/{eventType}/{stateKey}.
         """
         return self.call(SendStateEvent(room_id, event_type, state_key, content, ts=ts))
-
-    @carries_out(RedactEvent)
-    def redact_event(
-        self, room_id: str, event_id: str, reason: str | None = None, *, txn_id: str | None = None
-    ) -> RespSendEvent:
-        """Strip an event of its content. Spec: PUT /rooms/{roomId}/redact/{eventId}/{txnId}."""
-        return self.call(RedactEvent(room_id, event_id, txn_id or self.new_transaction_id(), reason))

@@ -9,11 +9,14 @@ from typing import Any
 
 from ..codec import field
 from ..events import Event
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Endpoint, Response, query
+from ..times import Moment
 from .base import Api
 
 __all__ = [
     "Context",
+    "Direction",
     "GetContext",
     "GetMessages",
     "GetRelations",
@@ -25,8 +28,16 @@ __all__ = [
     "RespRelations",
     "RespThreads",
     "RespTimestampToEvent",
+    "ThreadScope",
     "TimestampToEvent",
 ]
+
+
+class Direction(OpenEnum):
+    """Which way to go through what happened."""
+
+    BACKWARD = "b"
+    FORWARD = "f"
 
 
 class RespMessages(Response):
@@ -45,7 +56,7 @@ class GetMessages(Endpoint[RespMessages]):
     room_id: str
     from_: str | None = query(default=None, name="from")
     to: str | None = query(default=None)
-    dir: str = query(default="b")
+    dir: Direction | str = query(default="b")
     limit: int | None = query(default=None)
     filter: Any = query(default=None, kw_only=True)
 
@@ -88,7 +99,7 @@ class GetRelations(Endpoint[RespRelations]):
     event_id: str
     from_: str | None = query(default=None, name="from", kw_only=True)
     to: str | None = query(default=None, kw_only=True)
-    dir: str | None = query(default=None, kw_only=True)
+    dir: Direction | str | None = query(default=None, kw_only=True)
     limit: int | None = query(default=None, kw_only=True)
     recurse: bool | None = query(default=None, kw_only=True)
 
@@ -102,7 +113,7 @@ class GetRelationsByType(Endpoint[RespRelations]):
     rel_type: str
     from_: str | None = query(default=None, name="from", kw_only=True)
     to: str | None = query(default=None, kw_only=True)
-    dir: str | None = query(default=None, kw_only=True)
+    dir: Direction | str | None = query(default=None, kw_only=True)
     limit: int | None = query(default=None, kw_only=True)
     recurse: bool | None = query(default=None, kw_only=True)
 
@@ -122,9 +133,16 @@ class GetRelationsByTypeAndEventType(Endpoint[RespRelations]):
     event_type: str
     from_: str | None = query(default=None, name="from", kw_only=True)
     to: str | None = query(default=None, kw_only=True)
-    dir: str | None = query(default=None, kw_only=True)
+    dir: Direction | str | None = query(default=None, kw_only=True)
     limit: int | None = query(default=None, kw_only=True)
     recurse: bool | None = query(default=None, kw_only=True)
+
+
+class ThreadScope(OpenEnum):
+    """Which threads of a room are meant."""
+
+    ALL = "all"
+    PARTICIPATED = "participated"
 
 
 class RespThreads(Response):
@@ -139,7 +157,7 @@ class GetThreads(Endpoint[RespThreads]):
 
     METHOD, PATH, RATE_LIMITED, ADDED = "GET", "/_matrix/client/v1/rooms/{room_id}/threads", True, "1.4"
     room_id: str
-    include: str | None = query(default=None)
+    include: ThreadScope | str | None = query(default=None)
     from_: str | None = query(default=None, name="from")
     limit: int | None = query(default=None, kw_only=True)
 
@@ -152,7 +170,7 @@ class RespTimestampToEvent(Response):
 
 
 class TimestampToEvent(Endpoint[RespTimestampToEvent]):
-    """Find the event nearest to `ts`, in milliseconds since the epoch: `dir` is "f" (after) or "b" (before).
+    """Find the event nearest to the moment `ts`: `dir` is "f" (after) or "b" (before).
 
     Spec: GET /rooms/{roomId}/timestamp_to_event.
     """
@@ -160,8 +178,8 @@ class TimestampToEvent(Endpoint[RespTimestampToEvent]):
     METHOD, PATH = "GET", "/_matrix/client/v1/rooms/{room_id}/timestamp_to_event"
     RATE_LIMITED, ADDED = True, "1.6"
     room_id: str
-    ts: int
-    dir: str = "f"
+    ts: Moment
+    dir: Direction | str = "f"
 
 
 class HistoryApi(Api):

@@ -6,8 +6,11 @@ from typing import Any
 
 from ..codec import Document, field, secret
 from ..events import Event
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Empty, Endpoint, Response, query
 from .base import Api
+from .directory import Visibility
+from .third_party_ids import Medium
 
 __all__ = [
     "BanUser",
@@ -23,6 +26,7 @@ __all__ = [
     "KnockRoom",
     "LeaveRoom",
     "MembershipApi",
+    "Preset",
     "RespCreateRoom",
     "RespJoinRoom",
     "RespJoinedRooms",
@@ -34,9 +38,17 @@ class Invite3PID(Document):
     """A third-party id to invite."""
 
     id_server: str
-    medium: str
+    medium: Medium | str
     address: str
     id_access_token: str | None = secret(default=None)
+
+
+class Preset(OpenEnum):
+    """A set of rules to begin a room with."""
+
+    PRIVATE_CHAT = "private_chat"
+    PUBLIC_CHAT = "public_chat"
+    TRUSTED_PRIVATE_CHAT = "trusted_private_chat"
 
 
 class RespCreateRoom(Response):
@@ -51,8 +63,8 @@ class CreateRoom(Endpoint[RespCreateRoom]):
     METHOD, PATH = "POST", "/_matrix/client/v3/createRoom"
     name: str | None = None
     topic: str | None = None
-    preset: str | None = field(default=None, kw_only=True)
-    visibility: str | None = field(default=None, kw_only=True)
+    preset: Preset | str | None = field(default=None, kw_only=True)
+    visibility: Visibility | str | None = field(default=None, kw_only=True)
     room_alias_name: str | None = field(default=None, kw_only=True)
     invite: list[str] | None = field(default=None, kw_only=True)
     invite_3pid: list[Invite3PID] | None = field(default=None, kw_only=True)
@@ -138,7 +150,7 @@ class InviteUserByThirdParty(Endpoint[Empty]):
     METHOD, PATH, RATE_LIMITED = "POST", "/_matrix/client/v3/rooms/{room_id}/invite", True
     room_id: str
     id_server: str
-    medium: str
+    medium: Medium | str
     address: str
     id_access_token: str | None = secret(default=None)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..codec import field
 from ..events import Event
+from ..events.contents.encryption import EncryptionAlgorithm
+from ..events.contents.members import Membership
 from ..http.endpoint import Call, Endpoint, Response, query
 from .base import Api
 from .directory import PublicRoom
@@ -26,14 +28,14 @@ class RoomSummary(PublicRoom):
     """
 
     allowed_room_ids: list[str] = field(factory=list)
-    encryption: str | None = None
+    encryption: EncryptionAlgorithm | None = None
     room_version: str | None = None
 
 
 class RespRoomSummary(RoomSummary, Response):
     """A room, and our membership in it where we have one."""
 
-    membership: str | None = None
+    membership: Membership | None = None
 
 
 class GetRoomSummary(Endpoint[RespRoomSummary]):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..codec import Document, field
 from ..events import Event
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Endpoint, Response, query
 from .base import Api, carries_out
 from .filters import FilterPart
@@ -20,22 +22,35 @@ __all__ = [
     "SearchCategories",
     "SearchContext",
     "SearchGroup",
+    "SearchKey",
+    "SearchOrder",
     "SearchProfile",
     "SearchResultCategories",
 ]
 
 
-class EventSearch(Document):
-    """What to look for in events of rooms.
+class SearchKey(OpenEnum):
+    """Where in an event to look."""
 
-    `keys` are "content.body", "content.name", "content.topic"; `order_by` is "recent" or "rank";
-    `event_context` and `groupings` are as in the specification.
-    """
+    BODY = "content.body"
+    NAME = "content.name"
+    TOPIC = "content.topic"
+
+
+class SearchOrder(OpenEnum):
+    """What comes first: the newest, or what fits best."""
+
+    RECENT = "recent"
+    RANK = "rank"
+
+
+class EventSearch(Document):
+    """What to look for in events of rooms; `event_context` and `groupings` are as in the specification."""
 
     search_term: str
-    keys: list[str] | None = None
+    keys: Sequence[SearchKey | str] | None = None
     filter: FilterPart | dict[str, Any] | None = None
-    order_by: str | None = None
+    order_by: SearchOrder | str | None = None
     event_context: dict[str, Any] | None = None
     include_state: bool | None = None
     groupings: dict[str, Any] | None = None
@@ -120,9 +135,9 @@ class SearchApi(Api):
         search_term: str,
         next_batch: str | None = None,
         *,
-        keys: list[str] | None = None,
+        keys: Sequence[SearchKey | str] | None = None,
         filter: FilterPart | dict[str, Any] | None = None,
-        order_by: str | None = None,
+        order_by: SearchOrder | str | None = None,
         event_context: dict[str, Any] | None = None,
         include_state: bool | None = None,
         groupings: dict[str, Any] | None = None,
@@ -132,7 +147,7 @@ class SearchApi(Api):
         Args:
             search_term: what to look for.
             next_batch: of the page before.
-            keys: where to look: "content.body", "content.name", "content.topic"; all where it is left out.
+            keys: where to look; everywhere where it is left out.
             filter: which rooms, senders and types.
             order_by: "rank" (the server's default) or "recent".
             event_context: ask for events around; ``{}`` for the server's defaults.

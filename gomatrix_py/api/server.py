@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..codec import Document, field
 from ..errors import DecodeError
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Endpoint, Response
 from ..http.messages import HttpResponse, Limits, Redirects
 from .base import Api
@@ -24,9 +25,11 @@ __all__ = [
     "PolicyServerKeys",
     "ProfileFieldsCapability",
     "RespVersions",
+    "RoomVersionStability",
     "RoomVersionsCapability",
     "ServerApi",
     "SupportContact",
+    "SupportRole",
     "SupportInformation",
 ]
 
@@ -50,11 +53,18 @@ class Capability(Document):
     enabled: bool
 
 
+class RoomVersionStability(OpenEnum):
+    """Whether a room version is fit for use."""
+
+    STABLE = "stable"
+    UNSTABLE = "unstable"
+
+
 class RoomVersionsCapability(Document):
-    """The room versions a server has, each "stable" or "unstable", and which it makes."""
+    """The room versions a server has, and which it makes."""
 
     default: str
-    available: dict[str, str]
+    available: dict[str, RoomVersionStability]
 
 
 class ProfileFieldsCapability(Capability):
@@ -124,10 +134,17 @@ class GetWellKnown(Endpoint[DiscoveryInformation]):
         return super()._read(response)
 
 
-class SupportContact(Document):
-    """Somebody to turn to; `role` is "m.role.admin", "m.role.security" or another."""
+class SupportRole(OpenEnum):
+    """What somebody can be turned to for."""
 
-    role: str
+    ADMIN = "m.role.admin"
+    SECURITY = "m.role.security"
+
+
+class SupportContact(Document):
+    """Somebody to turn to."""
+
+    role: SupportRole
     matrix_id: str | None = None
     email_address: str | None = None
 

@@ -17,9 +17,11 @@ from ..codec import (
 from ..collector import quiet_collector
 from ..errors import DecodeError
 from ..events import Event
+from ..events.contents.ephemeral import Presence
 from ..events.skim import NO_EVENTS, join_array, sound_events
 from ..http.endpoint import Endpoint, query
 from ..http.messages import MEBIBYTE, HttpResponse, Limits
+from ..times import Duration, in_milliseconds
 from .base import Api, carries_out
 
 __all__ = [
@@ -206,20 +208,20 @@ class SyncResponse:
 
 
 class GetSync(Endpoint[SyncResponse]):
-    """Ask what happened since a point in time; `timeout` is milliseconds. Spec: GET /sync."""
+    """Ask what happened since a point in time, and wait for up to `timeout`. Spec: GET /sync."""
 
     METHOD, PATH = "GET", "/_matrix/client/v3/sync"
     ANSWER = SyncResponse
-    timeout: int | None = None
+    timeout: Duration | None = None
     since: str | None = None
     filter: str | None = None
     full_state: bool | None = query(default=None, kw_only=True)
-    set_presence: str | None = query(default=None, kw_only=True)
+    set_presence: Presence | str | None = query(default=None, kw_only=True)
     use_state_after: bool | None = query(default=None, kw_only=True)
 
     def limits(self) -> Limits:
         """Return what a long-poll of this length may take; a first sync may take long."""
-        poll_s = (self.timeout or 0) / 1000
+        poll_s = (in_milliseconds(self.timeout) or 0) / 1000
         patience_s = 120.0 if self.since else 1200.0
         return Limits(
             connect_s=10, read_s=poll_s + (30.0 if self.since else 600.0), total_s=poll_s + patience_s,
@@ -236,16 +238,16 @@ class SyncApi(Api):
     @carries_out(GetSync)
     def sync_request(
         self,
-        timeout: int = 0,
+        timeout: Duration = 0,
         since: str = "",
         filter_id: str = "",
         full_state: bool = False,
-        set_presence: str = "",
+        set_presence: Presence | str = "",
     ) -> SyncResponse:
         """Make one /sync request and return its answer; nothing is stored and no listener runs.
 
         Args:
-            timeout: how long the server may hold the request, in milliseconds.
+            timeout: how long the server may hold the request.
             since: where to go on from, "" to start over.
             filter_id: of a stored filter, or a filter as JSON.
             full_state: ask for all state, changed or not.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
-from ..codec import Document, field, loads, structure
-from ..errors import DecodeError
+from ..codec import Document, DocumentList, DocumentMap, field
 from ..http.endpoint import Call, Endpoint, Response
-from ..http.messages import HttpResponse
 from .base import Api
 
 __all__ = [
@@ -24,8 +22,6 @@ __all__ = [
     "ThirdPartyProtocol",
     "ThirdPartyUser",
 ]
-
-D = TypeVar("D", bound=Document)
 
 
 class ThirdPartyFieldType(Document):
@@ -71,28 +67,15 @@ class ThirdPartyUser(Document):
     fields: dict[str, Any]
 
 
-def _read_list(response: HttpResponse, kind: type[D]) -> list[D]:
-    document = loads(response.body)
-    if not isinstance(document, list):
-        raise DecodeError("expected a list")
-    return structure(document, list[kind])  # type: ignore[valid-type]
-
-
-class _Locations(Endpoint[list[ThirdPartyLocation]]):
+class _Locations(Endpoint[DocumentList[ThirdPartyLocation]]):
     METHOD = "GET"
 
-    def _read(self, response: HttpResponse) -> list[ThirdPartyLocation]:
-        return _read_list(response, ThirdPartyLocation)
 
-
-class _Users(Endpoint[list[ThirdPartyUser]]):
+class _Users(Endpoint[DocumentList[ThirdPartyUser]]):
     METHOD = "GET"
 
-    def _read(self, response: HttpResponse) -> list[ThirdPartyUser]:
-        return _read_list(response, ThirdPartyUser)
 
-
-class GetThirdPartyProtocols(Endpoint[dict[str, ThirdPartyProtocol]]):
+class GetThirdPartyProtocols(Endpoint[DocumentMap[ThirdPartyProtocol]]):
     """List the bridged protocols. Spec: GET /thirdparty/protocols."""
 
     METHOD, PATH = "GET", "/_matrix/client/v3/thirdparty/protocols"

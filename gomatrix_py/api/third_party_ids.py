@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..codec import Document, field, secret
+from ..events.open_enum import OpenEnum
 from ..http.endpoint import Call, Empty, Endpoint, Response
+from ..http.uia import AuthInput
 from .base import Api
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "BindThirdPartyId",
     "DeleteThirdPartyId",
     "GetThirdPartyIds",
+    "Medium",
     "PostThirdPartyId",
     "RequestAccountEmailToken",
     "RequestAccountPhoneToken",
@@ -30,6 +33,7 @@ __all__ = [
     "RespUnbindThirdPartyId",
     "ThirdPartyCredentials",
     "ThirdPartyIdsApi",
+    "UnbindResult",
     "UnbindThirdPartyId",
 ]
 
@@ -113,10 +117,17 @@ class RequestAccountPhoneToken(_RequestPhoneToken):
 # ------------------------------------------------------------------ those of the account
 
 
-class AccountThirdPartyId(Document):
-    """An id tied to the account: `medium` is "email" or "msisdn"; times are milliseconds since the epoch."""
+class Medium(OpenEnum):
+    """What kind of id it is."""
 
-    medium: str
+    EMAIL = "email"
+    PHONE = "msisdn"
+
+
+class AccountThirdPartyId(Document):
+    """An id tied to the account; times are milliseconds since the epoch."""
+
+    medium: Medium
     address: str
     validated_at: int
     added_at: int
@@ -150,12 +161,12 @@ class RespPostThirdPartyId(Response):
 
 
 class PostThirdPartyId(Endpoint[RespPostThirdPartyId]):
-    """Tie a validated id to the account; deprecated, use `AddThirdPartyId` and `BindThirdPartyId`.
+    """Tie a validated id to the account; deprecated, use `add_third_party_id`.
 
     Spec: POST /account/3pid.
     """
 
-    METHOD, PATH, DEPRECATED = "POST", "/_matrix/client/v3/account/3pid", "AddThirdPartyId"
+    METHOD, PATH, DEPRECATED = "POST", "/_matrix/client/v3/account/3pid", "add_third_party_id"
     three_pid_creds: ThirdPartyCredentials | dict[str, Any] = field(repr=False)
 
 
@@ -165,7 +176,7 @@ class AddThirdPartyId(Endpoint[Empty]):
     METHOD, PATH, RATE_LIMITED = "POST", "/_matrix/client/v3/account/3pid/add", True
     sid: str
     client_secret: str = secret()
-    auth: dict[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    auth: AuthInput | None = field(default=None, kw_only=True, repr=False)
 
 
 class BindThirdPartyId(Endpoint[Empty]):
@@ -178,17 +189,24 @@ class BindThirdPartyId(Endpoint[Empty]):
     id_access_token: str = secret()
 
 
-class RespUnbindThirdPartyId(Response):
-    """Whether the identity server let go of the id: "success" or "no-support"."""
+class UnbindResult(OpenEnum):
+    """Whether the identity server let go of an id, or cannot."""
 
-    id_server_unbind_result: str
+    SUCCESS = "success"
+    NO_SUPPORT = "no-support"
+
+
+class RespUnbindThirdPartyId(Response):
+    """Whether the identity server let go of the id."""
+
+    id_server_unbind_result: UnbindResult
 
 
 class DeleteThirdPartyId(Endpoint[RespUnbindThirdPartyId]):
     """Take an id off the account. Spec: POST /account/3pid/delete."""
 
     METHOD, PATH = "POST", "/_matrix/client/v3/account/3pid/delete"
-    medium: str
+    medium: Medium | str
     address: str
     id_server: str | None = None
 
@@ -197,7 +215,7 @@ class UnbindThirdPartyId(Endpoint[RespUnbindThirdPartyId]):
     """Let an identity server no longer find us by an id; the account keeps it. Spec: POST /account/3pid/unbind."""
 
     METHOD, PATH = "POST", "/_matrix/client/v3/account/3pid/unbind"
-    medium: str
+    medium: Medium | str
     address: str
     id_server: str | None = None
 

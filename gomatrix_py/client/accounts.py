@@ -4,53 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..api.login import Identifier, Login, RespLogin, UserIdentifier
 from ..api.profile import GetProfileField, ProfileApi, RespUserDisplayName, RespUserStatus, SetProfileField
 from ..api.registration import Register, RespRegister
 from ..codec import structure
 from ..errors import UsageError, UserInteractive
-from .base import BaseClient
+from .session_methods import SessionMethods
 
 __all__ = ["AccountMethods"]
 
 
-class AccountMethods(BaseClient, ProfileApi):
-    """Logging in, registering, display name and avatar."""
-
-    def login_with_password(
-        self,
-        user: str | Identifier,
-        password: str,
-        *,
-        device_id: str = "",
-        device_name: str = "",
-    ) -> RespLogin:
-        """Log in with a password and act as that user from now on.
-
-        Args:
-            user: a user id, a localpart, or another identifier.
-            password: of the account.
-            device_id: of an earlier session, to go on as that device; "" for a new one.
-            device_name: what people see in their list of sessions.
-
-        Raises:
-            Forbidden: wrong user or password.
-            UserDeactivated, LimitExceeded, TransportError, HTTPError, DecodeError: see `gomatrix_py.errors`.
-            StoreError: the store belongs to somebody else.
-
-        Spec: POST /login with m.login.password.
-        """
-        answer = self.call(
-            Login(
-                "m.login.password",
-                UserIdentifier(user) if isinstance(user, str) else user,
-                password=password,
-                device_id=device_id or None,
-                initial_device_display_name=device_name or None,
-            )
-        )
-        self.set_credentials(answer.user_id, answer.access_token, answer.device_id)
-        return answer
+class AccountMethods(SessionMethods, ProfileApi):
+    """Registering as gomatrix has it, display name and avatar; signing in stands in the classes below."""
 
     def register_guest(self, **fields: Any) -> RespRegister:
         """Make a guest account; takes what `register` takes. Source: gomatrix RegisterGuest.

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import IO, Any, TypeVar
 
 import attrs
 
 from ..api.base import Api
+from ..api.login import Logout, RespLogin
+from ..api.registration import RespRegister
+from ..api.sso import auth_fallback_url
 from ..cancellation import CancelToken
 from ..clock import Clock, SystemClock
 from ..codec import dumps, loads, structure, unstructure
-from ..errors import HTTPError, Unrecognized, UsageError
-from ..http.endpoint import Endpoint, Target
+from ..errors import HTTPError, NotFound, UnknownToken, Unrecognized, UsageError, UserInteractive
+from ..http.endpoint import Empty, Endpoint, Target
 from ..http.exchange import Exchange, RequestHook, ResponseHook
-from ..http.messages import HttpRequest, Limits, Transport
+from ..http.messages import HttpRequest, HttpResponse, Limits, Transport
 from ..http.retry import RetryPolicy
-from ..http.transport import RequestsTransport, Session
+from ..http.streams import Streams
+from ..http.transport import RequestsTransport
+from ..http.transport import Session as RequestsSession
+from ..http.uia import complete_stages
 from ..http.urls import build_url, origin
 from ..store import InMemoryStore, Storer
-from ..sync import DefaultSyncer, Syncer
+from ..sync import DefaultSyncer, StoringSyncer, Syncer
+from .oauth_provider import OAuthProvider
+from .renewing import Renewer, stamp
+from .saved_sessions import Session
+from .tokens import TokenKeeper
 
 __all__ = ["BaseClient"]
 
@@ -45,6 +56,7 @@ class BaseClient(Api):
         limits: times and sizes of calls that have none of their own.
         app_service_user_id: the user to act as, for application services; sent with every call.
         clock: for waits and deadlines.
+        allow_plaintext: send plain text even into rooms that are known to be encrypted.
 
     Raises:
         UsageError: the URL is not one.
@@ -61,23 +73,29 @@ class BaseClient(Api):
         device_id: str = "",
         store: Storer | None = None,
         syncer: Syncer | None = None,
-        transport: Transport | Session | None = None,
+        transport: Transport | RequestsSession | None = None,
         proxies: Mapping[str, str] | None = None,
         verify: bool | str = True,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
         app_service_user_id: str = "",
         clock: Clock | None = None,
+        allow_plaintext: bool = False,
     ) -> None:
+        self.allow_plaintext = allow_plaintext
         self._set_up()
         self._target = Target(homeserver_url, access_token, app_service_user_id)
         self._user_id = ""
         self.device_id = ""
         self.limits = limits
         self.clock = clock or SystemClock()
-        if transport is None or isinstance(transport, Session):
+        if transport is None or isinstance(transport, RequestsSession):
             transport = RequestsTransport(transport, proxies=proxies, verify=verify)
         self._exchange = Exchange(transport, retry or RetryPolicy(), self.clock)
+        self._provider = OAuthProvider(self._exchange, self.homeserver_url)
+        renew = Renewer(self._exchange, self._provider, self.clock)
+        nobody = Session(self.homeserver_url, "", access_token)
+        self._tokens = TokenKeeper(nobody, self.clock, renew, self._act_as)
         self._store: Storer = store if store is not None else InMemoryStore()
         self._syncer: Syncer = syncer if syncer is not None else DefaultSyncer()
         self.set_credentials(user_id, access_token, device_id)
@@ -124,7 +142,7 @@ class BaseClient(Api):
     def store(self, store: Storer) -> None:
         _bind(store, self._user_id, self.device_id)
         syncer = self._syncer
-        if isinstance(syncer, DefaultSyncer) and syncer.store is self._store:
+        if isinstance(syncer, StoringSyncer) and syncer.store is self._store:
             syncer.store = store
         self._store = store
 
@@ -140,25 +158,67 @@ class BaseClient(Api):
 
     def _introduce_syncer(self) -> None:
         syncer = self._syncer
-        if isinstance(syncer, DefaultSyncer):
+        if isinstance(syncer, StoringSyncer):
             syncer.user_id = self._user_id or syncer.user_id
             if syncer.store is None:
                 syncer.store = self._store
 
-    def set_credentials(self, user_id: str, access_token: str, device_id: str = "") -> None:
+    def set_credentials(
+        self,
+        user_id: str,
+        access_token: str,
+        device_id: str = "",
+        *,
+        refresh_token: str = "",
+        expires_in_ms: int | None = None,
+    ) -> None:
         """Act as this user from now on.
+
+        Args:
+            user_id: our own.
+            access_token: of the session.
+            device_id: of the session, "" if unknown.
+            refresh_token: buys a new access token where this one has expired; "" for none.
+            expires_in_ms: how long the access token is good, in milliseconds from now; None if unknown.
 
         Raises:
             StoreError: the store belongs to somebody else, or cannot be opened.
+            SessionError: the session is kept in a file, and cannot be stored there.
         """
-        _bind(self._store, user_id, device_id)
-        self._target = attrs.evolve(self._target, access_token=access_token)
-        self._user_id = user_id
-        self.device_id = device_id
+        self._sign_in_as(
+            Session(
+                self.homeserver_url,
+                user_id,
+                access_token,
+                device_id,
+                refresh_token=refresh_token,
+                expires_at_ts=stamp(self.clock, expires_in_ms),
+            )
+        )
+
+    def _adopt(self, answer: RespLogin | RespRegister) -> None:
+        """Act as the session that a server has just made."""
+        self.set_credentials(
+            answer.user_id,
+            answer.access_token or "",
+            answer.device_id or "",
+            refresh_token=answer.refresh_token or "",
+            expires_in_ms=answer.expires_in_ms,
+        )
+
+    def _sign_in_as(self, session: Session) -> None:
+        _bind(self._store, session.user_id, session.device_id)
+        self._tokens.replace(session)
+
+    def _act_as(self, session: Session) -> None:
+        self._target = attrs.evolve(self._target, access_token=session.access_token)
+        self._user_id = session.user_id
+        self.device_id = session.device_id
         self._introduce_syncer()
 
     def clear_credentials(self) -> None:
-        """Act as nobody; the store keeps what it has."""
+        """Act as nobody; the store keeps what it has, and a saved session stays as it is."""
+        self._tokens.path = None
         self.set_credentials("", "")
 
     def own_user_id(self) -> str:
@@ -198,7 +258,37 @@ class BaseClient(Api):
             TransportError: no whole answer came.
             HTTPError: the answer was not 2xx.
             DecodeError: the answer is not what the specification says.
+            SessionError: the token was renewed, but could not be stored.
         """
+        send = partial(self._carry_out, cancel=cancel, retry=retry, sink=sink)
+        auth = getattr(endpoint, "auth", None)
+        if auth is None or isinstance(auth, dict):
+            return send(endpoint)
+        return self._authenticated(endpoint, auth, send)
+
+    def _authenticated(self, endpoint: Endpoint[R], auth: Any, send: Callable[[Endpoint[R]], R]) -> R:
+        """Send without `auth`, and answer the stages that the server wants first."""
+        try:
+            return send(attrs.evolve(endpoint, auth=None))  # type: ignore[misc]
+        except UserInteractive as error:
+            wanted = error
+        page = partial(auth_fallback_url, self.homeserver_url)
+        stages = complete_stages(auth, wanted, user_id=self._user_id, fallback_url=page)
+        answer = next(stages)
+        while True:
+            try:
+                return send(attrs.evolve(endpoint, auth=answer))  # type: ignore[misc]
+            except UserInteractive as error:
+                answer = stages.send(error)
+
+    def _carry_out(
+        self,
+        endpoint: Endpoint[R],
+        *,
+        cancel: CancelToken | None,
+        retry: RetryPolicy | None,
+        sink: IO[bytes] | None,
+    ) -> R:
         request = endpoint.to_request(self._target)
         changes: dict[str, Any] = {}
         if self.limits is not None and endpoint.limits() == Limits():
@@ -210,11 +300,46 @@ class BaseClient(Api):
         if changes:
             request = attrs.evolve(request, **changes)
         try:
-            return endpoint.parse(self._exchange.send(request, retry))
-        except Unrecognized as error:
-            raise self._explained(endpoint, error) from error
+            return endpoint.parse(self._exchanged(request, retry))
+        except (Unrecognized, NotFound) as error:
+            explained = self._explained(endpoint, error)
+            if explained is error:
+                raise
+            raise explained from error
 
-    def _explained(self, endpoint: Endpoint[Any], error: Unrecognized) -> HTTPError:
+    def _exchanged(self, request: HttpRequest, retry: RetryPolicy | None = None) -> HttpResponse:
+        """Send a request with a token that is good: it is renewed where it has expired, once for all threads."""
+        if not request.access_token:
+            return self._exchange.send(request, retry)
+        token = self._tokens.token(request.cancel)
+        if token and token != request.access_token:
+            request = attrs.evolve(request, access_token=token)
+        streams = Streams(request)
+        try:
+            return self._exchange.send(request, retry)
+        except UnknownToken as error:
+            token = self._tokens.after(request.access_token, request.cancel)
+            if not token or not streams.wind_back(error):
+                raise
+        return self._exchange.send(attrs.evolve(request, access_token=token), retry)
+
+    def _end_session(self, endpoint: Endpoint[Empty]) -> Empty:
+        """Log out, and forget what the session leaves behind; the access token stays, as in gomatrix."""
+        session = self._tokens.session
+        try:
+            if session.oauth_client_id and isinstance(endpoint, Logout):
+                self._provider.revoke(session)
+                answer = Empty()
+            else:
+                answer = self.call(endpoint)
+        except UnknownToken as error:
+            if not error.soft_logout:
+                self._tokens.discard()
+            raise
+        self._tokens.discard()
+        return answer
+
+    def _explained(self, endpoint: Endpoint[Any], error: HTTPError) -> HTTPError:
         """Return the error to raise where the server does not know an operation."""
         return error
 
@@ -288,7 +413,7 @@ class BaseClient(Api):
             may_retry=method in _REPEATABLE,
             limits=self.limits or Limits(),
         )
-        answer = self._exchange.send(request)
+        answer = self._exchanged(request)
         if not answer.body:
             return None
         document = loads(answer.body)

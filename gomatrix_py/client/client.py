@@ -5,18 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from ..api import ClientServerApi
-from ..errors import UsageError
-from ..rooms import Room
 from .accounts import AccountMethods
+from .answering import AnsweringMethods
+from .attachments import AttachmentMethods
+from .avatars import AvatarMethods
+from .conversations import ConversationMethods
 from .discovery import discover_homeserver
-from .media import MediaMethods
+from .features import FeatureMethods
+from .paging import PagingMethods
+from .polls import PollMethods
+from .room_calls import RoomCallMethods
+from .rooms import RoomMethods
 from .sending import SendingMethods
 from .syncing import SyncMethods
 
 __all__ = ["Client"]
 
 
-class Client(AccountMethods, SendingMethods, MediaMethods, SyncMethods, ClientServerApi):
+class Client(
+    AccountMethods,
+    PollMethods,
+    AnsweringMethods,
+    AttachmentMethods,
+    AvatarMethods,
+    SendingMethods,
+    ConversationMethods,
+    RoomCallMethods,
+    RoomMethods,
+    SyncMethods,
+    FeatureMethods,
+    PagingMethods,
+    ClientServerApi,
+):
     """A blocking Matrix client; see `BaseClient` for what it takes.
 
     ::
@@ -42,17 +62,6 @@ class Client(AccountMethods, SendingMethods, MediaMethods, SyncMethods, ClientSe
             key: options[key] for key in ("transport", "proxies", "verify", "retry", "limits") if key in options
         }
         return cls(discover_homeserver(user_id_or_server, **wanted), **options)
-
-    def load_room(self, room_id: str) -> Room:
-        """Return what the store knows of a room.
-
-        Raises:
-            UsageError: the store does not know it; sync first.
-        """
-        room = self.store.load_room(room_id)
-        if room is None:
-            raise UsageError(f"the store does not know {room_id}: join it and sync")
-        return room
 
     def __enter__(self) -> Client:
         return self

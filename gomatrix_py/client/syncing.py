@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any
 
-from ..api.filters import CreateFilter
 from ..api.room_history import GetMessages, RespMessages
-from ..api.sync import GetSync, SyncResponse, Timeline
+from ..api.sync import SyncResponse, Timeline
 from ..cancellation import CancelToken
-from ..codec import dumps
 from ..errors import (
     AnswerTooLarge,
     DecodeError,
     HTTPError,
-    InvalidParam,
     MatrixError,
     MissingToken,
-    NotFound,
     RequestCancelled,
     RequestTimeout,
     StoreFull,
@@ -31,14 +24,17 @@ from ..errors import (
     TransportError,
     UnknownToken,
     UsageError,
+    UserLocked,
 )
 from ..events import Event
 from ..http.retry import RetryPolicy
 from ..store import Gap, is_sync_storer
-from ..sync import DefaultSyncer
+from ..sync import StoringSyncer
 from ..sync.gaps import fetch_gap
-from .base import BaseClient
+from ..sync.going_back import is_behind, open_gaps
+from .outgoing import OutgoingMethods
 from .sync_handle import SyncHandle
+from .sync_requests import SyncRequests
 from .sync_runs import SyncRun, SyncRuns
 
 __all__ = ["SyncMethods"]
@@ -49,20 +45,13 @@ POLL_MS = 30_000
 REJECTIONS = 5
 CLOSE_WAIT_S = 10.0
 
-_FINGERPRINT = "#filter-fingerprint"
 
-
-def _fingerprint(homeserver_url: str, wanted: bytes) -> str:
-    return hashlib.sha256(homeserver_url.encode() + b"\0" + wanted).hexdigest()[:32]
-
-
-class SyncMethods(BaseClient):
+class SyncMethods(SyncRequests, OutgoingMethods):
     """`sync`, `sync_once`, `start_sync`, `stop_sync`, and filling gaps."""
 
     def _set_up(self) -> None:
         super()._set_up()
         self._runs = SyncRuns()
-        self._fingerprinted: tuple[dict[str, Any] | None, str] = (None, "")
 
     def sync(self, *, poll_ms: int = POLL_MS) -> None:
         """Sync until stopped: store each answer, tell the listeners, ask for the next.
@@ -185,75 +174,52 @@ class SyncMethods(BaseClient):
 
     def _note_rejection(self, error: MatrixError, rejections: list[str]) -> None:
         """Notice a server that refuses our position for good; starting over is the user's decision."""
-        if isinstance(error, HTTPError) and error.code == 400 and self.store.load_next_batch(self.own_user_id()):
+        if isinstance(error, HTTPError) and error.code == 400 and self.store.load_next_batch(self._position_key()):
             if rejections and rejections[-1] != str(error):
                 rejections.clear()
             rejections.append(str(error))
             if len(rejections) >= REJECTIONS:
                 raise SyncTokenRejected(
                     f"the server refused the stored sync token {REJECTIONS} times ({error}); the store is"
-                    " untouched. To start over: store.save_next_batch(user_id, '')"
+                    f" untouched. To start over: store.save_next_batch({self._position_key()!r}, '')"
                 ) from error
         else:
             rejections.clear()
 
     def _next_answer(self, run: SyncRun, timeout_ms: int, retry: RetryPolicy | None) -> tuple[SyncResponse, str]:
         """Return the next answer, complete as far as the syncer asks for it, and the `since` it answers."""
-        user_id = self.own_user_id()
-        since = self.store.load_next_batch(user_id)
-        try:
-            response = self._ask(run, timeout_ms, since, retry)
-        except (InvalidParam, NotFound):
-            # the server no longer knows the filter: forget it, upload it again, try once more
-            self.store.save_filter_id(user_id, "")
-            response = self._ask(run, timeout_ms, since, retry)
+        response, since = self._ask(run, timeout_ms, self.store.load_next_batch(self._position_key()), retry)
+        if is_behind(response.next_batch, since):
+            self._note_step_back(response, since)
         self._fill_limited(run, response, since)
         if run.cancel.is_cancelled:
             raise RequestCancelled("the sync was stopped; its answer will come again")
         return response, since
 
     def _process(self, run: SyncRun, response: SyncResponse, since: str) -> None:
-        user_id = self.own_user_id()
         self.syncer.process_response(response, since)
-        if self.store.load_next_batch(user_id) != response.next_batch:
-            self.store.save_next_batch(user_id, response.next_batch)
+        self._settle_echoes(response)
+        position = self._position_key()
+        if self.store.load_next_batch(position) != response.next_batch:
+            self.store.save_next_batch(position, response.next_batch)
         run.last_sync_at = datetime.now(timezone.utc)
         run.failures = 0
 
-    def _ask(self, run: SyncRun, timeout_ms: int, since: str, retry: RetryPolicy | None) -> SyncResponse:
-        endpoint = GetSync(timeout_ms, since or None, self._filter_id(run, retry), use_state_after=True)
-        return self.call(endpoint, cancel=run.cancel, retry=retry)
-
     def _deliver_again(self) -> None:
-        if isinstance(self.syncer, DefaultSyncer):
+        if isinstance(self.syncer, StoringSyncer):
             self.syncer.deliver_again()
 
-    # ------------------------------------------------------------ the filter
-
-    def _filter_id(self, run: SyncRun, retry: RetryPolicy | None) -> str:
-        """Return the stored filter id; upload the filter where it is new or changed.
-
-        A fingerprint of filter and server is stored beside the id. An id without one was put there by
-        the user, as gomatrix allows, and is used as it is.
-        """
-        user_id = self.own_user_id()
-        wanted = self.syncer.get_filter_json(user_id)
-        if wanted != self._fingerprinted[0]:
-            self._fingerprinted = copy.deepcopy(wanted), _fingerprint(self.homeserver_url, dumps(wanted))
-        fingerprint = self._fingerprinted[1]
-        known, known_fingerprint = (
-            self.store.load_filter_id(user_id),
-            self.store.load_filter_id(user_id + _FINGERPRINT),
-        )
-        if known and known_fingerprint in ("", fingerprint):
-            return known
-        filter_id = self.call(CreateFilter(user_id, wanted), cancel=run.cancel, retry=retry).filter_id
-        self.store.save_filter_id(user_id, "")  # first: an id must never stand beside the wrong fingerprint
-        self.store.save_filter_id(user_id + _FINGERPRINT, fingerprint)
-        self.store.save_filter_id(user_id, filter_id)
-        return filter_id
-
     # ------------------------------------------------------------ gaps
+
+    def _note_step_back(self, response: SyncResponse, since: str) -> None:
+        log.warning(
+            "the server went back in time, from %s to %s: its database was restored from a copy; what happened"
+            " there since is a gap in every room",
+            since,
+            response.next_batch,
+        )
+        if is_sync_storer(self.store):
+            open_gaps(response, self.store.room_ids("join"))
 
     def _fill_limited(self, run: SyncRun, response: SyncResponse, since: str) -> None:
         """Complete limited timelines before they are processed, where the syncer asks for it.
@@ -263,13 +229,15 @@ class SyncMethods(BaseClient):
         limit = getattr(self.syncer, "fill_gaps", 0)
         if not since or not limit:
             return
+        syncer = self.syncer
         page_back = partial(self._page_back, cancel=run.cancel)
         for room_id, timeline in self._timelines(response):
             if timeline is None or not timeline.limited or not timeline.prev_batch:
                 continue
+            begin = syncer.gap_begin(room_id, since) if isinstance(syncer, StoringSyncer) else since
             try:
-                filled = fetch_gap(Gap(room_id, since, timeline.prev_batch), page_back, self._is_known, limit)
-            except (UnknownToken, MissingToken):
+                filled = fetch_gap(Gap(room_id, begin, timeline.prev_batch), page_back, self._is_known, limit)
+            except (UnknownToken, MissingToken, UserLocked):
                 raise
             except (HTTPError, DecodeError, RequestTimeout, AnswerTooLarge) as error:
                 log.warning("the gap in %s is left open: %s", room_id, error)
@@ -314,7 +282,7 @@ class SyncMethods(BaseClient):
             raise UsageError("this store keeps no gaps")
         filled = fetch_gap(gap, self._page_back, self._is_known, limit)
         rows = store.commit_gap(gap, filled.rows, filled.rest)
-        if isinstance(self.syncer, DefaultSyncer):
+        if isinstance(self.syncer, StoringSyncer):
             self.syncer.deliver(store, rows)
         else:
             store.mark_delivered(rows)
@@ -323,7 +291,7 @@ class SyncMethods(BaseClient):
     def _page_back(
         self, room_id: str, token: str, to: str, limit: int, *, cancel: CancelToken | None = None
     ) -> RespMessages:
-        return self.call(GetMessages(room_id, token, to, "b", limit), cancel=cancel)
+        return self.call(GetMessages(room_id, token, to or None, "b", limit), cancel=cancel)
 
     def _is_known(self, room_id: str, event_id: str) -> bool:
         return is_sync_storer(self.store) and self.store.has_event(room_id, event_id)

@@ -18,13 +18,15 @@ from .json_bytes import (
     loads_tolerant,
     shape_decoder,
 )
-from .model import Document, Model, Problem, build, field, fields_of, secret, wire_name
+from .model import Document, DocumentList, DocumentMap, Model, Problem, build, field, fields_of, secret, wire_name
 from .repair import repair
 
 __all__ = [
     "DECODE_FAILURES",
     "BadJSON",
     "Document",
+    "DocumentList",
+    "DocumentMap",
     "Model",
     "Problem",
     "RawJSON",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 import attrs
 
 from ..errors import DecodeError
-from .model import Document, Model, Problem, fields_of, shown, wire_name
+from .model import Document, DocumentList, DocumentMap, Model, Problem, fields_of, shown, wire_name
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -54,7 +54,7 @@ def structure(value: Any, cls: type[T]) -> T:
     # made at first use: importing cattrs costs as much as the rest of the package
     with _work.reading() as problems:
         made = _converter().get_structure_hook(cls)(value, cls)
-    if problems and isinstance(made, Document):
+    if problems and isinstance(made, (Document, DocumentList, DocumentMap)):
         object.__setattr__(made, "problems", tuple(problems))
     result: T = made
     return result
@@ -161,11 +161,11 @@ def _is_model(cls: Any) -> bool:
 
 
 def _is_list(cls: Any) -> bool:
-    return cls is list or get_origin(cls) in (list, Sequence)
+    return cls is list or get_origin(cls) in (list, Sequence, DocumentList)
 
 
 def _is_mapping(cls: Any) -> bool:
-    return cls is dict or get_origin(cls) in (dict, Mapping)
+    return cls is dict or get_origin(cls) in (dict, Mapping, DocumentMap)
 
 
 def _is_union(cls: Any) -> bool:
@@ -203,19 +203,21 @@ def _list_hook(cls: Any, converter: Converter) -> _Hook:
     def read_list(value: Any, _: Any) -> list[Any]:
         if not isinstance(value, list):
             raise _work.wrong(f"expected a list, got {_named(value)}")
-        return [member for _, member in _sound_members(enumerate(value), "[{}]", hook, inner)]
+        sound = (member for _, member in _sound_members(enumerate(value), "[{}]", hook, inner))
+        return DocumentList(sound) if get_origin(cls) is DocumentList else list(sound)
 
     return read_list
 
 
 def _mapping_hook(cls: Any, converter: Converter) -> _Hook:
-    _, inner = get_args(cls) or (str, Any)
+    inner = (get_args(cls) or (Any,))[-1]
     hook = converter.get_structure_hook(inner)
 
     def read_mapping(value: Any, _: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _work.wrong(f"expected an object, got {_named(value)}")
-        return dict(_sound_members(value.items(), ".{}", hook, inner))
+        sound = _sound_members(value.items(), ".{}", hook, inner)
+        return DocumentMap(sound) if get_origin(cls) is DocumentMap else dict(sound)
 
     return read_mapping
 

@@ -22,11 +22,24 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["Document", "Model", "Problem", "build", "field", "fields_of", "secret", "shown", "wire_name"]
+__all__ = [
+    "Document",
+    "DocumentList",
+    "DocumentMap",
+    "Model",
+    "Problem",
+    "build",
+    "field",
+    "fields_of",
+    "secret",
+    "shown",
+    "wire_name",
+]
 
 _WIRE_NAME = "gomatrix_py.wire_name"
 _build_lock = threading.RLock()
 M = TypeVar("M", bound="Model")
+T = TypeVar("T")
 
 
 def shown(key: object) -> str:
@@ -133,3 +146,15 @@ class Document(_Declared):
 
     extra: dict[str, Any] = field(factory=dict, kw_only=True, repr=False)
     problems: tuple[Problem, ...] = field(default=(), kw_only=True, repr=False, eq=False)
+
+
+class DocumentList(list[T]):
+    """A list that is a whole document; what was left out of it is listed in `problems`."""
+
+    problems: tuple[Problem, ...] = ()
+
+
+class DocumentMap(dict[str, T]):
+    """A mapping that is a whole document; what was left out of it is listed in `problems`."""
+
+    problems: tuple[Problem, ...] = ()

@@ -23,6 +23,7 @@ from ..codec import (
     structure,
 )
 from ..errors import DecodeError
+from .encryption_info import EncryptionInfo
 from .registry import Content, parse_content
 
 D = TypeVar("D", bound=Document)
@@ -79,6 +80,7 @@ class Event:
         room_id: "" outside of rooms.
         unsigned: what the server added.
         source: the part of a /sync answer it came in, None from elsewhere.
+        encryption: how it was encrypted, None where it was not, or where this client does not encrypt.
 
     Source: specification, client-server API, "Room event format".
     """
@@ -93,6 +95,7 @@ class Event:
     _unsigned: dict[str, Any] | bytes = attrs.field(factory=dict)
     source: EventSource | None = None
     _json: bytes | None = attrs.field(default=None, alias="json")
+    encryption: EncryptionInfo | None = attrs.field(default=None, kw_only=True)
     _typed: Content | None = attrs.field(default=None, init=False)
 
     # ------------------------------------------------------------ reading
@@ -196,6 +199,20 @@ class Event:
             DecodeError: a required member is missing or of the wrong type.
         """
         return structure(self.content, content_class)
+
+    def opened(self, event_type: str, content: dict[str, Any], encryption: EncryptionInfo) -> Event:
+        """Return what an encrypted event says: never state, whatever its type."""
+        return Event(
+            event_type,
+            content,
+            self.event_id,
+            self.sender,
+            self.origin_server_ts,
+            room_id=self.room_id,
+            unsigned=self.unsigned,
+            source=self.source,
+            encryption=encryption,
+        )
 
     @property
     def raw(self) -> dict[str, Any]:

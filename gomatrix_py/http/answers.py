@@ -17,6 +17,7 @@ from ..errors import (
     RespError,
     ServerError,
     TooLarge,
+    UnknownPosition,
     UnknownToken,
     Unrecognized,
     UserDeactivated,
@@ -26,7 +27,7 @@ from ..errors import (
 from .messages import HttpResponse
 from .retry import retry_after_s
 
-__all__ = ["error_from", "json_object"]
+__all__ = ["error_from", "json_list", "json_object"]
 
 # The error code decides; where it is unknown or absent, the status does.
 _BY_ERRCODE: dict[str, type[HTTPError]] = {
@@ -39,6 +40,7 @@ _BY_ERRCODE: dict[str, type[HTTPError]] = {
     "M_TOO_LARGE": TooLarge,
     "M_INVALID_PARAM": InvalidParam,
     "M_USER_LOCKED": UserLocked,
+    "M_UNKNOWN_POS": UnknownPosition,
     "M_USER_DEACTIVATED": UserDeactivated,
     "M_USER_IN_USE": Conflict,
     "M_ROOM_IN_USE": Conflict,
@@ -117,4 +119,16 @@ def json_object(response: HttpResponse) -> dict[str, Any]:
     document = loads(response.body or b"{}")
     if not isinstance(document, dict):
         raise DecodeError(f"expected a JSON object, got {type(document).__name__}")  # its text may be a secret
+    return document
+
+
+def json_list(response: HttpResponse) -> list[Any]:
+    """Return the JSON list that a 2xx answer holds.
+
+    Raises:
+        DecodeError: not a JSON list.
+    """
+    document = loads(response.body)
+    if not isinstance(document, list):
+        raise DecodeError(f"expected a JSON list, got {type(document).__name__}")
     return document

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin, overload
 
 import attrs
 
-from ..codec import Document, Model, build, dumps, fields_of, structure, unstructure, wire_name
+from ..codec import Document, DocumentList, Model, build, dumps, fields_of, structure, unstructure, wire_name
 from ..codec import field as _field
 from ..codec import secret as _secret
 from ..errors import HTTPError, UsageError
-from .answers import error_from, json_object
+from ..times import in_milliseconds
+from .answers import error_from, json_list, json_object
 from .messages import HttpRequest, HttpResponse, Limits, Redirects, Upload
 from .urls import check_base_url, expand, path_fields, query_string
 
@@ -25,7 +27,19 @@ else:
 
     P = TypeVar("P")
 
-__all__ = ["Call", "Caller", "Empty", "Endpoint", "Response", "Target", "body", "header", "member", "query"]
+__all__ = [
+    "Call",
+    "Caller",
+    "Empty",
+    "Endpoint",
+    "Response",
+    "Target",
+    "body",
+    "header",
+    "member",
+    "query",
+    "warn_if_deprecated",
+]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -86,6 +100,7 @@ class Endpoint(Model, Generic[R]):
 
     A field that stands in PATH is part of the path; every other one is a member of the JSON body, or of
     the query where the verb has no body, unless it is declared with `query`, `header`, `member` or `body`.
+    Times and durations may be given as `datetime` and `timedelta`; they are sent in milliseconds.
 
     Class attributes:
         METHOD, PATH: the verb, and the path with fields in braces.
@@ -93,7 +108,9 @@ class Endpoint(Model, Generic[R]):
         SENDS_TOKEN: False where a token must not be sent even if there is one.
         IS_REPEATABLE: whether the server may see it twice; None means "as its verb promises".
         ADDED: the version of the specification that brought it.
-        DEPRECATED: what to use instead, "" where it is current.
+        DEPRECATED: the method to use instead, "" where it is current.
+        MSC: the number of the proposal that it is part of, 0 where it is in the specification.
+        UNSTABLE_FEATURE: what /versions calls it while its version is not listed, "" where it has no name there.
         RATE_LIMITED: whether the specification lets a server answer 429.
         LIMITS: times and sizes, where the client's own do not fit.
         REDIRECTS: which redirects its answer may send us on.
@@ -107,6 +124,8 @@ class Endpoint(Model, Generic[R]):
     IS_REPEATABLE: ClassVar[bool | None] = None
     ADDED: ClassVar[str] = ""
     DEPRECATED: ClassVar[str] = ""
+    MSC: ClassVar[int] = 0
+    UNSTABLE_FEATURE: ClassVar[str] = ""
     RATE_LIMITED: ClassVar[bool] = False
     LIMITS: ClassVar[Limits | None] = None
     REDIRECTS: ClassVar[Redirects] = Redirects.NEVER
@@ -175,7 +194,7 @@ class Endpoint(Model, Generic[R]):
         return error_from(response, self.route())
 
     def _read(self, response: HttpResponse) -> R:
-        document = json_object(response)
+        document: Any = json_list(response) if get_origin(self.ANSWER) is DocumentList else json_object(response)
         answer: R = structure(document, self.ANSWER)
         if isinstance(answer, Response):
             answer.raw = document
@@ -204,7 +223,7 @@ class Endpoint(Model, Generic[R]):
             "body": {},
         }
         for attribute, place, name in self._places():
-            value = getattr(self, attribute)
+            value = in_milliseconds(getattr(self, attribute))
             if place == "path" or value is not None:
                 sorted_fields[place][name if place != "path" else attribute] = value
         payload: Any = None
@@ -224,6 +243,12 @@ class Caller:
     def call(self, endpoint: Endpoint[R]) -> R:
         """Send a declared request and return its parsed answer."""
         raise NotImplementedError
+
+
+def warn_if_deprecated(endpoint: type[Endpoint[Any]], method: str) -> None:
+    """Tell whoever called a method of the client that there is a newer one, where there is."""
+    if endpoint.DEPRECATED:
+        warnings.warn(f"{method} is deprecated: use {endpoint.DEPRECATED}", DeprecationWarning, stacklevel=3)
 
 
 class Call(Generic[P, R_co]):
@@ -252,6 +277,7 @@ class Call(Generic[P, R_co]):
             return self
 
         def bound(*args: Any, **kwargs: Any) -> Any:
+            warn_if_deprecated(self.endpoint, self.__name__)
             return client.call(self.endpoint(*args, **kwargs))
 
         bound.__name__, bound.__qualname__, bound.__doc__ = self.__name__, self.__qualname__, self.__doc__

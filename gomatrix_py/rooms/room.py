@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
-from ..codec import dumps, loads
+from ..codec import dumps, loads, loads_tolerant
 from ..errors import DecodeError, UsageError
 from ..events import Event
-from ..events.skim import NO_EVENTS
+from ..events.skim import NO_EVENTS, StatePiece
+from .account_data import AccountSource
+from .ephemera import EphemeraSource, RoomEphemera
+from .facts import UnreadCounts
+from .receipts import Receipts
 from .state import RoomState, StateSource
+from .view import RoomView
 
-__all__ = ["Membership", "Room", "merged_summary"]
+__all__ = ["Membership", "Room", "RoomChanges", "RoomSource", "merged_summary"]
+
+_JOINED = "join"
+_NO_COUNTS = b"{}"
+_MOST = 2**53 - 1
 
 
 class Membership(str, Enum):
@@ -26,44 +35,92 @@ class Membership(str, Enum):
     BAN = "ban"
 
 
-class Room:
+class RoomSource(StateSource, EphemeraSource, Protocol):
+    """Where a store keeps what a room reads when somebody looks."""
+
+
+class RoomChanges(Protocol):
+    """What one /sync answer says about a room; `RoomDelta` of the stores, which says what each part is."""
+
+    @property
+    def membership(self) -> str: ...
+    @property
+    def base_state(self) -> bytes: ...
+    @property
+    def state(self) -> list[StatePiece]: ...
+    @property
+    def summary(self) -> bytes | None: ...
+    @property
+    def notification_count(self) -> int | None: ...
+    @property
+    def highlight_count(self) -> int | None: ...
+    @property
+    def prev_batch(self) -> str | None: ...
+    @property
+    def thread_counts(self) -> bytes | None: ...
+    @property
+    def ephemeral(self) -> bytes: ...
+    @property
+    def has_all_members(self) -> bool | None: ...
+
+
+class Room(RoomView):
     """A room: its current state, and what the last syncs said about it.
 
     Args:
         room_id: opaque.
-        source: where state that is not in memory can be read, for stores.
+        source: where what is not in memory can be read, for stores.
+        account: our own data in the same store.
 
     Attributes:
         id: the room's id.
+        account: our own data, None where nobody keeps it.
         membership: how we stand to it ("join", "invite", "knock", "leave").
         summary: heroes and member counts, as the server last sent them.
         notification_count, highlight_count: unread, as the server last counted them.
         prev_batch: where paging back from the newest known event starts, "" if unknown.
+        has_all_members: True where every member is known; see `add_members`.
+        member_resets: how often a sync said that members may be missing.
     """
 
     __slots__ = (
         "__weakref__",
         "_changes",
+        "_ephemera",
         "_lock",
         "_state",
         "_summary",
+        "_thread_counts",
+        "account",
+        "has_all_members",
         "highlight_count",
         "id",
+        "member_resets",
         "membership",
         "notification_count",
         "prev_batch",
     )
+    id: str
+    membership: str
+    notification_count: int
+    highlight_count: int
+    has_all_members: bool
 
-    def __init__(self, room_id: str, source: StateSource | None = None) -> None:
+    def __init__(self, room_id: str, source: RoomSource | None = None, account: AccountSource | None = None) -> None:
         self.id = room_id
+        self.account = account
         self._state = RoomState(room_id, source)
+        self._ephemera = RoomEphemera(room_id, source)
         self._changes: dict[tuple[str, str], Event] = {}
         self._lock = threading.Lock()
         self._summary: dict[str, Any] | bytes = {}
-        self.membership: str = Membership.LEAVE.value
+        self._thread_counts: Mapping[str, UnreadCounts] | bytes = _NO_COUNTS
+        self.membership = Membership.LEAVE.value
         self.notification_count = 0
         self.highlight_count = 0
         self.prev_batch = ""
+        self.has_all_members = False
+        self.member_resets = 0
 
     # ------------------------------------------------------------ state
 
@@ -84,30 +141,51 @@ class Room:
             self._state.put(event.type, event.state_key, event)
             self._changes[event.type, event.state_key] = event
 
-    def apply(
-        self,
-        membership: str,
-        base_state: bytes,
-        state: Iterable[tuple[str, str, bytes]],
-        summary: bytes | None = None,
-        notification_count: int | None = None,
-        highlight_count: int | None = None,
-        prev_batch: str | None = None,
-    ) -> None:
-        """Take in what one /sync answer says; for stores, once it is stored. None means "as before"."""
-        self.membership = membership
-        if base_state != NO_EVENTS:
-            self._state.put_unread(base_state)
-        if state:
-            self._state.put_all(state)
-        if summary is not None:
-            self._summary = merged_summary(self.summary_json(), summary)
-        if notification_count is not None:
-            self.notification_count = notification_count
-        if highlight_count is not None:
-            self.highlight_count = highlight_count
-        if prev_batch is not None:
-            self.prev_batch = prev_batch
+    def add_members(self, members: Iterable[Event], known_before: Mapping[str, Event], resets_before: int) -> None:
+        """Take in all members, as the server listed them while syncs may have gone on.
+
+        What a sync said in the meantime is newer and stays.
+
+        Args:
+            members: all member events.
+            known_before: those that were known when the list was asked for.
+            resets_before: `member_resets` of that moment.
+        """
+        with self._lock:
+            for event in members:
+                user_id = event.state_key
+                if user_id is not None and event.type == "m.room.member":
+                    before = known_before.get(user_id)
+                    if self._state.put_if_still(before.event_id if before else None, event):
+                        self._changes[event.type, user_id] = event
+            if self.member_resets == resets_before:
+                self.has_all_members = True
+
+    def apply(self, changes: RoomChanges) -> None:
+        """Take in what one /sync answer says; for stores, once it is stored."""
+        with self._lock:
+            self.membership = changes.membership
+            if changes.base_state != NO_EVENTS:
+                self._state.put_unread(changes.base_state)
+            if changes.state:
+                self._state.put_all(changes.state)
+            if changes.summary is not None:
+                self._summary = merged_summary(self.summary_json(), changes.summary)
+            if changes.notification_count is not None:
+                self.notification_count = changes.notification_count
+            if changes.highlight_count is not None:
+                self.highlight_count = changes.highlight_count
+            if changes.prev_batch is not None:
+                self.prev_batch = changes.prev_batch
+            if changes.thread_counts is not None:
+                self._thread_counts = changes.thread_counts
+            if changes.has_all_members is not None:
+                self.has_all_members = changes.has_all_members
+                self.member_resets += not changes.has_all_members
+            if changes.ephemeral != NO_EVENTS:
+                self._ephemera.put_unread(changes.ephemeral)
+            if changes.membership != _JOINED:
+                self._ephemera.nobody_types()
 
     def take_changes(self) -> dict[tuple[str, str], Event]:
         """Return what `update_state` set since the last call; for stores."""
@@ -130,32 +208,44 @@ class Room:
         value = event.content.get("membership") if event is not None else None
         return value if isinstance(value, str) else Membership.LEAVE.value
 
+    # ------------------------------------------------------------ what is no state
+
+    @property
+    def own_user_id(self) -> str:
+        """Whose view of the room this is, "" where nobody said."""
+        return self.account.own_user_id if self.account is not None else ""
+
+    @property
+    def receipts(self) -> Receipts:
+        """Who has read how far."""
+        return self._ephemera.receipts
+
+    @property
+    def typing(self) -> Sequence[str]:
+        """The ids of the users who are typing, as the last sync of this process said."""
+        return self._ephemera.typing
+
+    @property
+    def thread_counts(self) -> Mapping[str, UnreadCounts]:
+        """What is unread in each thread, by the id of its root event."""
+        known = self._thread_counts
+        if isinstance(known, bytes):
+            counts = _read_thread_counts(known)
+            with self._lock:
+                if self._thread_counts is known:  # and not what a sync has brought since
+                    self._thread_counts = counts
+            return counts
+        return known
+
+    def account_data(self, event_type: str) -> dict[str, Any]:
+        """Return the content of our own data about this room (tags, read marker), {} where there is none."""
+        return self.account.account_content(event_type, self.id) if self.account is not None else {}
+
+    def user_account_data(self, event_type: str) -> dict[str, Any]:
+        """Return the content of our own data about everything (push rules, direct rooms), {} where there is none."""
+        return self.account.account_content(event_type) if self.account is not None else {}
+
     # ------------------------------------------------------------ views
-
-    def _text_of(self, event_type: str, key: str) -> str | None:
-        event = self._state.event(event_type, "")
-        value = event.content.get(key) if event is not None else None
-        return value if isinstance(value, str) and value else None
-
-    @property
-    def name(self) -> str | None:
-        """The name the room was given, None where it has none."""
-        return self._text_of("m.room.name", "name")
-
-    @property
-    def topic(self) -> str | None:
-        """The topic, None where there is none."""
-        return self._text_of("m.room.topic", "topic")
-
-    @property
-    def canonical_alias(self) -> str | None:
-        """The main alias, None where there is none."""
-        return self._text_of("m.room.canonical_alias", "alias")
-
-    @property
-    def is_encrypted(self) -> bool:
-        """True once the room has been told to encrypt."""
-        return self._state.event("m.room.encryption", "") is not None
 
     @property
     def members(self) -> dict[str, Event]:
@@ -174,13 +264,18 @@ class Room:
     @property
     def summary(self) -> dict[str, Any]:
         """Heroes and member counts, as the server last sent them."""
-        if isinstance(self._summary, bytes):
-            try:
-                value = loads(self._summary)
-            except DecodeError:
-                value = {}
-            self._summary = value if isinstance(value, dict) else {}
-        return self._summary
+        known = self._summary
+        if not isinstance(known, bytes):
+            return known
+        try:
+            value = loads(known)
+        except DecodeError:
+            value = {}
+        summary = value if isinstance(value, dict) else {}
+        with self._lock:
+            if self._summary is known:  # and not what a sync has brought since
+                self._summary = summary
+        return summary
 
     @summary.setter
     def summary(self, value: dict[str, Any] | bytes) -> None:
@@ -188,7 +283,25 @@ class Room:
 
     def summary_json(self) -> bytes:
         """Return the summary as JSON, for stores."""
-        return self._summary if isinstance(self._summary, bytes) else dumps(self._summary, ascii_only=True)
+        known = self._summary
+        return known if isinstance(known, bytes) else dumps(known, ascii_only=True)
+
+    def thread_counts_json(self) -> bytes:
+        """Return what is unread in threads as JSON, for stores."""
+        known = self._thread_counts
+        if isinstance(known, bytes):
+            return known
+        counts = {
+            thread_id: {"notification_count": one.notifications, "highlight_count": one.highlights}
+            for thread_id, one in known.items()
+        }
+        return dumps(counts, ascii_only=True)
+
+    def fill(self, membership: str, summary: bytes | None, thread_counts: bytes | None) -> None:
+        """Be what a store says; for stores, which set the plain attributes themselves."""
+        self.membership, self._summary, self._thread_counts = membership, summary or {}, thread_counts or _NO_COUNTS
+        self._ephemera.read_again()
+        self.member_resets += 1
 
     def __repr__(self) -> str:
         return f"<Room {self.id} {self.name!r} ({self.membership})>"
@@ -207,3 +320,19 @@ def merged_summary(known: bytes | None, changed: bytes) -> bytes:
         return dumps({**before, **news}, ascii_only=True)
     except UsageError:  # nested as deep as can just be read
         return known or b"{}"
+
+
+def _read_thread_counts(data: bytes) -> dict[str, UnreadCounts]:
+    try:
+        threads = loads_tolerant(data)
+    except DecodeError:
+        return {}
+    return {
+        thread_id: UnreadCounts(_count(counts.get("notification_count")), _count(counts.get("highlight_count")))
+        for thread_id, counts in (threads.items() if isinstance(threads, dict) else ())
+        if isinstance(counts, dict)
+    }
+
+
+def _count(value: Any) -> int:
+    return max(0, min(value, _MOST)) if isinstance(value, int) and not isinstance(value, bool) else 0

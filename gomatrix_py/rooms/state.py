@@ -79,6 +79,16 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
             else:
                 self._put(pieces)
 
+    def put_if_still(self, event_id: str | None, event: Event) -> bool:
+        """Set a piece of state if what is there is the event of this id (None: nothing); tell whether it was."""
+        key = event.state_key or ""
+        with self._lock:
+            now = self.event(event.type, key)
+            if (now.event_id if now is not None else None) != event_id:
+                return False
+            self.put(event.type, key, event)
+            return True
+
     def _put(self, pieces: Iterable[tuple[str, str, Event | bytes]]) -> None:
         entries = self._entries
         for event_type, state_key, event in pieces:

@@ -16,12 +16,16 @@ from .records import Gap, InboxRow, SyncBatch
 __all__ = ["MAX_TRIES", "Storer", "SyncStorer", "is_sync_storer"]
 
 MAX_TRIES = 3
-"""An event whose delivery ended the process this often is set aside."""
+"""An event is set aside where the process, or the sync, ended this often while its listeners ran."""
 
 
 @runtime_checkable
 class Storer(Protocol):
-    """gomatrix's Storer: filter id, sync token and rooms. A missing text is ""; a missing room is None."""
+    """gomatrix's Storer: filter id, sync token and rooms. A missing text is ""; a missing room is None.
+
+    Rooms cannot be listed by these six, and account data is not among what they keep: a room shows none then.
+    Receipts, typing and counts are what the `Room` holds that `save_room` was given.
+    """
 
     def save_filter_id(self, user_id: str, filter_id: str) -> None:
         """Remember a filter id."""
@@ -54,6 +58,9 @@ class SyncStorer(Storer, Protocol):
 
         Raises:
             StoreError: nothing was stored.
+
+        A room loaded afterwards shows what `RoomDelta` says is kept, and our account data through
+        `Room.account`; no receipt, whatever it holds, keeps a batch from being stored.
         """
 
     def undelivered(self) -> Sequence[InboxRow]:
@@ -69,7 +76,10 @@ class SyncStorer(Storer, Protocol):
         """Keep a row, but deliver it no more."""
 
     def quarantined(self) -> Sequence[InboxRow]:
-        """Return the rows that were set aside, in order of `seq`."""
+        """Return the rows that were set aside, in order of `seq`, each with its `reason`."""
+
+    def put_back(self, rows: Iterable[InboxRow]) -> None:
+        """Let rows that were set aside be delivered again, in their old places; their tries begin anew."""
 
     def gaps(self, room_id: str | None = None) -> Sequence[Gap]:
         """Return the gaps of a room, or of all rooms."""
@@ -87,8 +97,8 @@ class SyncStorer(Storer, Protocol):
     def load_account_data(self, event_type: str, room_id: str = "") -> bytes | None:
         """Return a piece of account data as the JSON of its event, or None."""
 
-    def room_ids(self) -> Sequence[str]:
-        """Return the ids of all known rooms."""
+    def room_ids(self, membership: str | None = None) -> Sequence[str]:
+        """Return the ids of the known rooms to which we stand like that (None: of all)."""
 
 
 def is_sync_storer(store: object) -> TypeGuard[SyncStorer]:

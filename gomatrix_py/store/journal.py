@@ -82,12 +82,23 @@ class Journal:
         with self._lock:
             kept = self._open.pop(row.seq, None)
             if kept is not None:
+                kept.reason = reason or "no reason was given"
                 self._aside[row.seq] = kept
 
     def quarantined(self) -> list[InboxRow]:
         """Return the rows that were set aside, in order."""
         with self._lock:
             return [self._aside[seq] for seq in sorted(self._aside)]
+
+    def put_back(self, rows: Iterable[InboxRow]) -> None:
+        """Let rows that were set aside be delivered again, in their old places; their tries begin anew."""
+        with self._lock:
+            back = [self._aside.pop(row.seq) for row in rows if row.seq in self._aside]
+            for row in back:
+                row.reason, row.tries = "", 0
+                self._open[row.seq] = row
+            if back:
+                self._open = dict(sorted(self._open.items()))
 
     def _ids_of(self, room_id: str) -> _RecentIds:
         ids = self._known.get(room_id)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import attrs
 
-from ..rooms import Room
+from ..rooms import AccountContents, Room
 from .journal import Journal
+from .key_values import MemoryKeyValues
+from .outbox import MemoryOutbox
 from .records import Gap, InboxRow, RoomDelta, SyncBatch
 
 __all__ = ["InMemoryStore"]
@@ -20,6 +23,7 @@ class InMemoryStore:
     Attributes:
         filters, next_batches: by user id.
         rooms: by room id.
+        own_user_id: whose store it is, "" where nobody said.
     """
 
     def __init__(self) -> None:
@@ -30,7 +34,15 @@ class InMemoryStore:
         self._journal = Journal()
         self._gaps: dict[int, Gap] = {}
         self._account_data: dict[tuple[str, str], bytes] = {}
+        self._contents = AccountContents()
+        self.own_user_id = ""
         self._last_gap = 0
+        self.key_values = MemoryKeyValues()
+        self.outbox = MemoryOutbox(self.key_values)
+
+    def bind(self, user_id: str, device_id: str = "") -> None:
+        """Say whose store this is; the client calls this."""
+        self.own_user_id = user_id
 
     # ------------------------------------------------------------ gomatrix's six
 
@@ -53,6 +65,7 @@ class InMemoryStore:
     def save_room(self, room: Room) -> None:
         """Remember a room."""
         room.take_changes()
+        room.account = self
         self.rooms[room.id] = room
 
     def load_room(self, room_id: str) -> Room | None:
@@ -75,22 +88,17 @@ class InMemoryStore:
                 self._account_data[data.room_id, data.type] = data.json
             for gap in batch.gaps:
                 self._add_gap(gap)
-            self.next_batches[batch.user_id] = batch.next_batch
+            if batch.changes:
+                self.key_values.write(batch.changes)
+            self.own_user_id = batch.user_id
+            self.next_batches[batch.position_key or batch.user_id] = batch.next_batch
             return rows
 
     def _apply(self, delta: RoomDelta) -> None:
         room = self.rooms.get(delta.room_id)
         if room is None:
-            room = self.rooms[delta.room_id] = Room(delta.room_id)
-        room.apply(
-            delta.membership,
-            delta.base_state,
-            delta.state,
-            delta.summary,
-            delta.notification_count,
-            delta.highlight_count,
-            delta.prev_batch,
-        )
+            room = self.rooms[delta.room_id] = Room(delta.room_id, account=self)
+        room.apply(delta)
         if delta.seen:
             self._journal.note(delta.room_id, delta.seen)
 
@@ -115,6 +123,10 @@ class InMemoryStore:
     def quarantined(self) -> Sequence[InboxRow]:
         """Return the rows that were set aside."""
         return self._journal.quarantined()
+
+    def put_back(self, rows: Iterable[InboxRow]) -> None:
+        """Let rows that were set aside be delivered again."""
+        self._journal.put_back(rows)
 
     # ------------------------------------------------------------ gaps and the rest
 
@@ -144,6 +156,11 @@ class InMemoryStore:
         """Return a piece of account data as the JSON of its event, or None."""
         return self._account_data.get((room_id, event_type))
 
-    def room_ids(self) -> Sequence[str]:
-        """Return the ids of all known rooms."""
-        return list(self.rooms)
+    def account_content(self, event_type: str, room_id: str = "") -> dict[str, Any]:
+        """Return the content of a piece of account data, {} where there is none; not to be changed."""
+        return self._contents.of(self.load_account_data(event_type, room_id), event_type, room_id)
+
+    def room_ids(self, membership: str | None = None) -> Sequence[str]:
+        """Return the ids of the known rooms to which we stand like that (None: of all)."""
+        rooms = list(self.rooms.values())
+        return [room.id for room in rooms if membership in (None, room.membership)]

@@ -6,6 +6,7 @@ import attrs
 
 from ..events import EventSource
 from ..events.skim import NO_EVENTS, StatePiece, state_pieces
+from .key_values import Change
 
 __all__ = ["AccountDataRow", "Gap", "InboxRow", "RoomDelta", "SyncBatch"]
 
@@ -20,7 +21,8 @@ class InboxRow:
         source: the part of the answer it came in.
         json: the event.
         seq: its place in the order of delivery, given by the store.
-        tries: how often it was handed to the listeners before.
+        tries: how often the process, or the sync, ended while its listeners ran.
+        reason: why it was set aside, "" for one that was not.
     """
 
     room_id: str
@@ -29,6 +31,7 @@ class InboxRow:
     json: bytes
     seq: int = 0
     tries: int = 0
+    reason: str = ""
 
 
 @attrs.define(slots=True)
@@ -44,6 +47,10 @@ class RoomDelta:
         summary: heroes and counts, as JSON.
         notification_count, highlight_count: unread.
         prev_batch: where the timeline of this answer starts.
+        thread_counts: what is unread in threads, by the id of their root, as JSON; all of it, each time.
+        ephemeral: a JSON array of typing and receipts, not looked at yet. A store keeps the last receipt of
+            each user, thread and kind; typing is forgotten when the process ends.
+        has_all_members: False where members may be missing now, True where all are known.
     """
 
     room_id: str
@@ -55,6 +62,18 @@ class RoomDelta:
     notification_count: int | None = None
     highlight_count: int | None = None
     prev_batch: str | None = None
+    thread_counts: bytes | None = None
+    ephemeral: bytes = NO_EVENTS
+    has_all_members: bool | None = None
+
+    @property
+    def has_ephemera(self) -> bool:
+        """True where there is news of typing or receipts."""
+        return self.ephemeral != NO_EVENTS
+
+    def without_state(self) -> RoomDelta:
+        """Return the same, but for the state."""
+        return attrs.evolve(self, base_state=NO_EVENTS, state=[])
 
     def all_state(self) -> list[StatePiece]:
         """Return every piece of state, in the order they apply."""
@@ -98,6 +117,9 @@ class SyncBatch:
         inbox: events for the listeners, in order.
         account_data: new pieces of account data.
         gaps: what was left out.
+        changes: values of the store's `key_values`, written with the rest.
+        position_key: under which name to keep the token, for syncers whose tokens are of another kind; ""
+            stands for the user id.
     """
 
     user_id: str
@@ -106,3 +128,5 @@ class SyncBatch:
     inbox: list[InboxRow] = attrs.field(factory=list)
     account_data: list[AccountDataRow] = attrs.field(factory=list)
     gaps: list[Gap] = attrs.field(factory=list)
+    changes: list[Change] = attrs.field(factory=list)
+    position_key: str = ""

@@ -10,6 +10,7 @@ import attrs
 from ..api.room_history import RespMessages
 from ..events import Event, EventSource
 from ..store.records import Gap, InboxRow
+from .going_back import is_behind
 
 __all__ = ["GapPages", "Pages", "fetch_gap"]
 
@@ -40,10 +41,11 @@ def fetch_gap(gap: Gap, pages: Pages, is_known: Callable[[str, str], bool], limi
     """
     newest_first: list[Event] = []
     token = gap.prev_batch
+    begin = "" if is_behind(token, gap.since) else gap.since  # the server knows no such token any more
     seen_tokens = {token}
     while limit is None or len(newest_first) < limit:
         wanted = PAGE if limit is None else min(PAGE, limit - len(newest_first))
-        page = pages(gap.room_id, token, gap.since, wanted)
+        page = pages(gap.room_id, token, begin, wanted)
         fresh = [event for event in page.chunk if not (event.event_id and is_known(gap.room_id, event.event_id))]
         newest_first += fresh
         # State of the gap may be known from the answer that left it out; a message may not. So a page of

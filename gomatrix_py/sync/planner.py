@@ -20,6 +20,7 @@ KnownMembership = Callable[[str], str]
 _DELIVERED_AT_FIRST = frozenset({EventSource.INVITE, EventSource.KNOCK, EventSource.TO_DEVICE})
 _MOST = 2**53 - 1
 _NO_MEMBERS = RawJSON(b"{}")
+_NO_COUNTS = b"{}"
 
 
 class Wishes(Protocol):
@@ -48,15 +49,23 @@ class Planner:
         wishes: who wants what.
         known_membership: how we stood to a room before.
         deliver_initial: deliver what a first sync brings, history included.
+        lazy_load_members: answers may leave members out.
     """
 
     def __init__(
-        self, user_id: str, wishes: Wishes, known_membership: KnownMembership, *, deliver_initial: bool = False
+        self,
+        user_id: str,
+        wishes: Wishes,
+        known_membership: KnownMembership,
+        *,
+        deliver_initial: bool = False,
+        lazy_load_members: bool = True,
     ) -> None:
         self.user_id = user_id
         self.wishes = wishes
         self.known_membership = known_membership
         self.deliver_initial = deliver_initial
+        self.lazy_load_members = lazy_load_members
 
     def plan(self, response: SyncResponse, since: str) -> SyncBatch:
         """Return all that an answer changes.
@@ -101,33 +110,43 @@ class _Plan:
     def _joined(self, room_id: str, room: JoinedRoom, since: str) -> None:
         delta = RoomDelta(room_id, "join")
         has_own_join = self._state_and_timeline(delta, room, EventSource.STATE, EventSource.TIMELINE)
-        if room.timeline is not None and room.timeline.prev_batch is not None:
-            delta.prev_batch = room.timeline.prev_batch
-        self._note_gap(room_id, room.timeline, since, is_since_join=has_own_join)
+        timeline = room.timeline
+        if timeline is not None and timeline.prev_batch is not None:
+            delta.prev_batch = timeline.prev_batch
+        if has_own_join or not since:
+            delta.has_all_members = not self.planner.lazy_load_members
+        if timeline is not None and timeline.limited:
+            self._limited(delta, timeline, since, is_since_join=has_own_join)
         if room.ephemeral is not None and not room.ephemeral.is_empty:
-            self._loose(room_id, room.ephemeral, EventSource.EPHEMERAL)
+            self._ephemeral(delta, room.ephemeral)
         if room.account_data is not None and not room.account_data.is_empty:
             self._account_data(room_id, room.account_data)
         if room.summary != _NO_MEMBERS:
             delta.summary = bytes(room.summary)
-        _put_counts(delta, room.unread_notifications)
+        _put_counts(delta, room)
         self.batch.rooms.append(delta)
 
     def _left(self, room_id: str, room: LeftRoom, since: str) -> None:
         delta = RoomDelta(room_id, "leave")
         self._state_and_timeline(delta, room, EventSource.LEAVE, EventSource.LEAVE)
-        self._note_gap(room_id, room.timeline, since, is_since_join=True)
+        if room.timeline is not None and room.timeline.limited:
+            self._limited(delta, room.timeline, since, is_since_join=True)
         if room.account_data is not None and not room.account_data.is_empty:
             self._account_data(room_id, room.account_data)
         self.batch.rooms.append(delta)
 
-    def _note_gap(self, room_id: str, timeline: Timeline | None, since: str, *, is_since_join: bool) -> None:
-        """Note what a limited timeline left out, unless it only left out what was said before we came."""
-        if timeline is None or not timeline.limited or not timeline.prev_batch or not since:
+    def _limited(self, delta: RoomDelta, timeline: Timeline, since: str, *, is_since_join: bool) -> None:
+        """Note what a limited timeline left out, unless it only left out what was said before we came.
+
+        Lazily loaded members who came and went in a gap are left out, too.
+        """
+        if self.planner.lazy_load_members:
+            delta.has_all_members = False
+        if not timeline.prev_batch or not since:
             return
-        if is_since_join and self.planner.known_membership(room_id) != "join":
+        if is_since_join and self.planner.known_membership(delta.room_id) != "join":
             return
-        self.batch.gaps.append(Gap(room_id, since, timeline.prev_batch))
+        self.batch.gaps.append(Gap(delta.room_id, since, timeline.prev_batch))
 
     def _stripped(self, room_id: str, state: EventList | None, membership: str, source: EventSource) -> None:
         delta = RoomDelta(room_id, membership)
@@ -213,6 +232,11 @@ class _Plan:
                 if self.wanting(source, head.type):
                     self.inbox.append(InboxRow(room_id, "", source, data))
 
+    def _ephemeral(self, delta: RoomDelta, events: EventList) -> None:
+        delta.ephemeral = bytes(events.array)
+        if self.planner.wishes.may_want(EventSource.EPHEMERAL, delta.ephemeral):
+            self._loose(delta.room_id, events, EventSource.EPHEMERAL)
+
     def _account_data(self, room_id: str, events: EventList) -> None:
         is_quiet = self._is_quiet(EventSource.ACCOUNT_DATA)
         for head, data in skim(events.array):
@@ -221,8 +245,13 @@ class _Plan:
                 self.inbox.append(InboxRow(room_id, "", EventSource.ACCOUNT_DATA, data))
 
 
-def _put_counts(delta: RoomDelta, raw: RawJSON) -> None:
+def _put_counts(delta: RoomDelta, room: JoinedRoom) -> None:
+    raw, of_threads = room.unread_notifications, room.unread_thread_notifications
+    if of_threads != _NO_MEMBERS:
+        delta.thread_counts = bytes(of_threads)
     if raw != _NO_MEMBERS:
+        if delta.thread_counts is None:  # threads without any are left out, all of them too
+            delta.thread_counts = _NO_COUNTS
         try:
             counts: _Counts = _counts(raw)
         except DecodeError:

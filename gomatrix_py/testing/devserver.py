@@ -291,7 +291,7 @@ class DevServer:
                     "bind_addresses": ["127.0.0.1"],
                     "type": "http",
                     "tls": False,
-                    "resources": [{"names": ["client"], "compress": False}],
+                    "resources": [{"names": ["client", "keys"], "compress": False}],
                 }
             ],
             "database": {"name": "sqlite3", "args": {"database": str(folder / "homeserver.db")}},

@@ -1,4 +1,4 @@
-"""`DefaultSyncer` passes the suite over every kind of store, and so does a syncer of forty lines."""
+"""Our syncers pass the suite over every kind of store, and so does a syncer of forty lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gomatrix_py.api.sync import SyncResponse
 from gomatrix_py.events import Event
 from gomatrix_py.rooms import Room
 from gomatrix_py.store import InMemoryStore, SQLiteStore, Storer
-from gomatrix_py.sync import DefaultSyncer, Syncer
+from gomatrix_py.sync import DefaultSyncer, SlidingSyncer, Syncer
 from gomatrix_py.sync.listeners import Listener
 from gomatrix_py.testing.conformance import SyncerConformance
 from tests.conformance.six_methods import SixMethodStore
@@ -32,6 +32,28 @@ class TestDefaultSyncerOverSQLite(TestDefaultSyncer):
 
 
 class TestDefaultSyncerOverSixMethods(TestDefaultSyncer):
+    def make_store(self) -> Storer:
+        return SixMethodStore()
+
+
+class TestSlidingSyncer(SyncerConformance):
+    """With the answers of /sync, which it takes as well; its own are in test_sliding_syncer.py."""
+
+    def make_syncer(self, store: Storer, heard: Listener) -> Syncer:
+        syncer = SlidingSyncer(OWN, store)
+        syncer.on_event(heard)
+        return syncer
+
+    def make_store(self) -> Storer:
+        return InMemoryStore()
+
+
+class TestSlidingSyncerOverSQLite(TestSlidingSyncer):
+    def make_store(self) -> Storer:
+        return SQLiteStore(self.folder / "store.sqlite3")
+
+
+class TestSlidingSyncerOverSixMethods(TestSlidingSyncer):
     def make_store(self) -> Storer:
         return SixMethodStore()
 

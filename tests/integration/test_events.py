@@ -25,6 +25,7 @@ from gomatrix_py import (
     VideoMessage,
     get_html_message,
 )
+from gomatrix_py.api.room_events import SendMessageEvent
 from gomatrix_py.codec import Document
 from gomatrix_py.errors import Forbidden, HTTPError, NotFound, TooLarge
 
@@ -216,8 +217,10 @@ def test_an_unknown_event_is_not_found(alice: Client, room_id: str) -> None:
 
 
 def test_what_is_too_large_is_an_error_of_its_own(alice: Client, room_id: str) -> None:
-    with pytest.raises(TooLarge):
+    with pytest.raises(UsageError, match="bytes long"):
         alice.send_text(room_id, "x" * 70_000)
+    with pytest.raises(TooLarge):  # what the server says of it, where nobody looked before
+        alice.call(SendMessageEvent(room_id, "m.room.message", "txn", TextMessage("x" * 70_000)))
 
 
 def test_what_canonical_json_forbids_is_refused_by_the_server(alice: Client, room_id: str) -> None:

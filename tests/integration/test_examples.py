@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import queue
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gomatrix_py import Client, DefaultSyncer, Event, EventSource
 from gomatrix_py.errors import Conflict
+from gomatrix_py.links import build_matrix_link
 from gomatrix_py.testing.devserver import DevServer
 from gomatrix_py.testing.pytest_plugin import MatrixUser
 from tests.kit.example_scripts import EXAMPLES, credentials, run_script, running_script
@@ -22,11 +25,15 @@ from tests.meta.rst import Snippet, snippet, snippets
 HAS_A_TEST = {
     "cron_digest.py",
     "demo.py",  # in test_demo.py
+    "nightly_maintenance.py",  # in test_synapse_nightly.py
     "echo_bot.py",
-    "read_history.py",
+    "export_history.py",
+    "media.py",
     "sans_io.py",
     "send_file.py",
+    "sso_login.py",  # in test_signing_in.py
     "state_watcher.py",
+    "threads.py",  # in test_threads_example.py
 }
 
 
@@ -82,27 +89,58 @@ def test_cron_digest(alice: Client, bob: Client, room_id: str, tmp_path: Path) -
 def test_send_file(alice: Client, bob: Client, room_id: str, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_bytes(b"curiouser and curiouser\n" * 1000)
-    (event_id,) = run_script("send_file.py", room_id, str(file), settings=credentials(alice))
+    (event_id,) = run_script("send_file.py", room_id, str(file), "Chapter 2", settings=credentials(alice))
     event = bob.get_event(room_id, event_id)
-    assert (event.message_type, event.content["filename"]) == ("m.file", "notes.txt")
+    assert (event.message_type, event.content["filename"], event.body) == ("m.file", "notes.txt", "Chapter 2")
     assert event.content["info"] == {"mimetype": "text/plain", "size": file.stat().st_size}
     assert bob.download(event.content["url"]).content == file.read_bytes()
 
 
-def test_read_history(alice: Client, room_id: str) -> None:
+def test_media(alice: Client, bob: Client, room_id: str, tmp_path: Path) -> None:
+    alice.send_text(room_id, "text is not kept")
+    alice.send_image(room_id, b"a picture", filename="cat.png")
+    bob.send_file(room_id, b"another", filename="../cat.png")
+    bob.send_file(room_id, b"too much of it", filename="large.bin")
+    lines = run_script("media.py", room_id, str(tmp_path / "kept"), "10", settings=credentials(alice))
+    assert lines[:2] == [
+        f"{alice.user_id}: {tmp_path / 'kept' / 'cat.png'}, 9 bytes",
+        f"{bob.user_id}: {tmp_path / 'kept' / 'cat (1).png'}, 7 bytes",
+    ]
+    assert lines[2].startswith(f"{bob.user_id}: not kept, ")
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    assert kept == {"cat.png": b"a picture", "cat (1).png": b"another"}
+
+
+def test_export_history(alice: Client, room_id: str, tmp_path: Path) -> None:
     for number in range(5):
-        alice.send_text(room_id, f"number {number}")
-    settings = credentials(alice)
-    everything = [f"{alice.user_id}: number {number}" for number in range(5)]
-    assert run_script("read_history.py", room_id, settings=settings) == everything
-    assert run_script("read_history.py", room_id, "2", settings=settings) == everything[-2:]
+        alice.send_text(room_id, f"number {number} 🐍")
+    path, settings = tmp_path / "room.jsonl", credentials(alice)
+
+    def exported() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    (told,) = run_script("export_history.py", room_id, str(path), settings=settings)
+    events = exported()
+    assert told == f"{len(events)} events added to {path}"
+    assert [event["event_id"] for event in events] == [one.event_id for one in alice.messages_iter(room_id)][::-1]
+    assert events[0]["type"] == "m.room.create"
+    assert [event["content"]["body"] for event in events[-5:]] == [f"number {number} 🐍" for number in range(5)]
+    alice.send_text(room_id, "later")
+    alias = f"#export-{alice.user_id[1:].partition(':')[0]}:localhost"
+    alice.create_room_alias(alias, room_id)
+    assert run_script("export_history.py", alias, str(path), settings=settings) == [f"1 events added to {path}"]
+    link = build_matrix_link(alias).to_matrix_to()
+    assert run_script("export_history.py", link, str(path), settings=settings) == [f"0 events added to {path}"]
+    assert [event["event_id"] for event in exported()] == [one.event_id for one in alice.messages_iter(room_id)][::-1]
+    assert [one.name for one in tmp_path.iterdir()] == ["room.jsonl"]
 
 
-def test_read_history_goes_on_over_pages(alice: Client, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_goes_on_over_pages(alice: Client, room_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    history = importlib.import_module("read_history").history
-    one_page = [event.event_id for event in history(alice, room_id)]
-    assert [event.event_id for event in history(alice, room_id, page_size=2)] == one_page
+    new_events = importlib.import_module("export_history").new_events
+    one_page = [event.event_id for event in new_events(alice, room_id, None)]
+    assert [event.event_id for event in new_events(alice, room_id, None, page_size=2)] == one_page
+    assert [event.event_id for event in new_events(alice, room_id, one_page[2], page_size=2)] == one_page[3:]
     assert len(one_page) > 4
 
 

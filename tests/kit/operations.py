@@ -9,16 +9,29 @@ parameters alone, and with all.
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from gomatrix_py import Client
 from gomatrix_py.http.endpoint import Endpoint
 from gomatrix_py.http.messages import HttpRequest, HttpResponse
 
-__all__ = ["CALLS", "OWN_USER", "SHAPES", "MethodCall", "RecordingClient", "altered", "full", "least"]
+__all__ = [
+    "CALLS",
+    "OWN_USER",
+    "SHAPES",
+    "MethodCall",
+    "RecordingClient",
+    "altered",
+    "endpoint_of",
+    "full",
+    "least",
+]
 
 OWN_USER = "@alice:example.org"
 _HERE = Path(__file__).parent
@@ -56,9 +69,24 @@ class MethodCall(NamedTuple):
     request: str
     body: Any = None
 
+    def on(self, client: Client) -> Any:
+        """Make the call and return what it returns; one that is deprecated has to say so."""
+        method = getattr(client, self.method)
+        if not endpoint_of(self.method).DEPRECATED:
+            return method(*self.args, **self.kwargs)
+        with pytest.warns(DeprecationWarning, match=f"{self.method} is deprecated: use "):
+            return method(*self.args, **self.kwargs)
+
     def __str__(self) -> str:
         given = {*self.kwargs, *(f"{len(self.args)} positional" for _ in self.args[:1])}
         return f"{self.method}({', '.join(sorted(given))})"
+
+
+def endpoint_of(method: str) -> type[Endpoint[Any]]:
+    """Return the operation that a method of the client carries out."""
+    member = inspect.getattr_static(Client, method)
+    endpoint: type[Endpoint[Any]] = getattr(member, "endpoint", None) or member.__endpoint__
+    return endpoint
 
 
 def _with_bytes(row: dict[str, Any]) -> dict[str, Any]:

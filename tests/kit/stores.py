@@ -7,6 +7,7 @@ from typing import Any
 from gomatrix_py.events import EventSource
 from gomatrix_py.rooms import Room
 from gomatrix_py.store import AccountDataRow, Gap, InboxRow, RoomDelta, SyncBatch, SyncStorer
+from gomatrix_py.testing.conformance.room_news import receipts_json
 from gomatrix_py.testing.conformance.specimens import event_json
 
 __all__ = ["OTHER", "OWN", "ROOM", "full_batch", "inbox_row", "room_of", "snapshot"]
@@ -34,6 +35,9 @@ def full_batch(number: int) -> SyncBatch:
             notification_count=number,
             highlight_count=number,
             prev_batch=f"t{number}",
+            thread_counts=b'{"$root":{"notification_count":%d}}' % number,
+            ephemeral=receipts_json({f"$read{number}": {"m.read": {OWN: {"ts": number}, f"@{number}": {"ts": 1}}}}),
+            has_all_members=number % 3 == 0,
         )
         for room_id in (ROOM, OTHER)
     ]
@@ -73,6 +77,9 @@ def _room_snapshot(room: Room) -> dict[str, Any]:
         "summary": room.summary,
         "counts": (room.notification_count, room.highlight_count),
         "prev_batch": room.prev_batch,
+        "thread_counts": dict(room.thread_counts),
+        "has_all_members": room.has_all_members,
+        "receipts": set(room.receipts.all()),
         "state": {
             kind: {key: event.json for key, event in sorted(room.state.of_type(kind).items())}
             for kind in sorted(room.state)

@@ -197,6 +197,7 @@ _joined = st.fixed_dictionaries(
         "account_data": _lists(events(is_state=False)),
         "summary": json_objects,
         "unread_notifications": json_objects,
+        "unread_thread_notifications": json_objects,
     },
 )
 _left = st.fixed_dictionaries({}, optional={"state": _lists(events(is_state=True)), "timeline": _timelines})

@@ -14,6 +14,7 @@ import gomatrix_py.api
 from gomatrix_py.http.endpoint import Endpoint
 
 FACTS = Path(__file__).with_name("operations.json")
+PROPOSALS = Path(__file__).with_name("proposals.json")
 
 
 class Fact(NamedTuple):
@@ -28,6 +29,17 @@ class Fact(NamedTuple):
     added: str
 
 
+class Proposal(NamedTuple):
+    """One operation of a proposal, as Synapse 1.163 serves it; placeholders of the path are ``{}``."""
+
+    name: str
+    msc: int
+    method: str
+    path: str
+    auth: bool
+    feature: str
+
+
 # Two operations may have the same verb and path: they are told apart by their body or query alone.
 SAME_PLACE = {
     "GetEvents": "getEvents",
@@ -40,6 +52,13 @@ SAME_PLACE = {
 def facts() -> list[Fact]:
     """Return the operations of the specification."""
     return [Fact(**row) for row in json.loads(FACTS.read_text(encoding="utf-8"))]
+
+
+def known_proposals() -> dict[str, Proposal]:
+    """Return the operations of proposals that there should be, by the name of their class."""
+    rows = [Proposal(**row) for row in json.loads(PROPOSALS.read_text(encoding="utf-8"))]
+    assert len({row.name for row in rows}) == len(rows)
+    return {row.name: row for row in rows}
 
 
 _BY_PLACE: dict[tuple[str, str], list[Fact]] = {}
@@ -57,7 +76,17 @@ def fact_for(endpoint: type[Endpoint[Any]]) -> Fact | None:
 
 
 def declared() -> list[type[Endpoint[Any]]]:
-    """Return every operation that a chapter of the API declares; a private class is a base of some."""
+    """Return every operation of the specification that a chapter of the API declares."""
+    return [endpoint for endpoint in _endpoints() if not endpoint.MSC]
+
+
+def proposed() -> list[type[Endpoint[Any]]]:
+    """Return every operation of a proposal that a chapter of the API declares."""
+    return [endpoint for endpoint in _endpoints() if endpoint.MSC]
+
+
+def _endpoints() -> list[type[Endpoint[Any]]]:
+    """Return what the chapters declare; a private class is a base of some."""
     chapters = {f"gomatrix_py.api.{module.name}" for module in pkgutil.iter_modules(gomatrix_py.api.__path__)}
     for chapter in chapters:
         importlib.import_module(chapter)
@@ -87,3 +116,20 @@ def differences(endpoint: type[Endpoint[Any]]) -> dict[str, tuple[Any, Any]]:
         "added": endpoint.ADDED,
     }
     return {name: (ours, getattr(fact, name)) for name, ours in said.items() if ours != getattr(fact, name)}
+
+
+def differences_of_proposal(endpoint: type[Endpoint[Any]]) -> dict[str, tuple[Any, Any]]:
+    """Return what a declaration says differently from the table of proposals: (ours, the table's)."""
+    row = known_proposals().get(endpoint.__name__)
+    if row is None:
+        return {"name": (endpoint.__name__, None)}
+    said = Proposal(
+        endpoint.__name__,
+        endpoint.MSC,
+        endpoint.METHOD,
+        re.sub(r"\{[^}]*\}", "{}", endpoint.PATH),
+        endpoint.NEEDS_AUTH,
+        endpoint.UNSTABLE_FEATURE,
+    )
+    pairs = zip(said._asdict().items(), row, strict=True)
+    return {name: (ours, table) for (name, ours), table in pairs if ours != table}

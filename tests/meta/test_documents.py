@@ -18,6 +18,7 @@ EXPECTED = {
     "README.rst",
     "SECURITY.rst",
     "docs/gomatrix.rst",
+    "docs/operations.rst",
 }
 
 

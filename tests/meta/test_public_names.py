@@ -139,6 +139,7 @@ def names_in_two(classes: Iterable[type]) -> dict[str, list[str]]:
 # What a mixin takes over from the ground on purpose.
 OVERRIDES = {
     "close": "the sync ends before connections and store are closed",
+    "new_transaction_id": "a listener that is run again must ask for the same ids",
 }
 
 

@@ -12,44 +12,8 @@ from hypothesis import strategies as st
 from gomatrix_py import canonical_json as module
 from gomatrix_py.canonical_json import canonical_json
 from gomatrix_py.errors import UsageError
+from tests.kit.canonical_reference import LARGEST, is_canonical, reference
 from tests.kit.strategies import any_text, json_values, texts
-
-SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-LARGEST = 9007199254740991
-
-
-def reference(value: Any) -> str:
-    """Return canonical JSON, rule by rule: specification, appendices, "Canonical JSON", "Grammar"."""
-    if value is None:
-        return "null"
-    if value is True or value is False:
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, str):
-        return '"' + "".join(reference_char(char) for char in value) + '"'
-    if isinstance(value, list):
-        return "[" + ",".join(reference(member) for member in value) + "]"
-    keys = sorted(value, key=lambda key: [ord(char) for char in key])
-    return "{" + ",".join(f"{reference(key)}:{reference(value[key])}" for key in keys) + "}"
-
-
-def reference_char(char: str) -> str:
-    if char in SHORT_ESCAPES:
-        return SHORT_ESCAPES[char]
-    return "\\u00" + format(ord(char), "02x") if ord(char) < 0x20 else char
-
-
-def is_canonical(value: Any) -> bool:
-    """Tell whether canonical JSON can hold a value at all."""
-    if isinstance(value, dict):
-        return all(is_canonical(key) and is_canonical(member) for key, member in value.items())
-    if isinstance(value, list):
-        return all(is_canonical(member) for member in value)
-    if isinstance(value, str):
-        return not any(0xD800 <= ord(char) <= 0xDFFF for char in value)
-    return not isinstance(value, float) and (not isinstance(value, int) or abs(value) <= LARGEST)
-
 
 tricky_texts = st.text(st.sampled_from('a"\\/\b\f\n\r\t\x00\x1f\x7f\x80\u2028\ue000\uffff😀é'), max_size=6)
 canonical_values = st.recursive(

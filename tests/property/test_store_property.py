@@ -26,9 +26,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gomatrix_py.codec import dumps, loads
+from gomatrix_py.codec import dumps, loads, loads_tolerant
 from gomatrix_py.events import Event, EventSource
-from gomatrix_py.rooms import Room
+from gomatrix_py.rooms import Receipt, Room, UnreadCounts
 from gomatrix_py.store import (
     AccountDataRow,
     Gap,
@@ -60,6 +60,25 @@ def _event(event_type: str, state_key: str | None, body: bytes) -> bytes:
 
 PIECES = st.builds(lambda kind, key, body: (kind, key, _event(kind, key, body)), TYPES, TEXTS, BODIES)
 SUMMARIES = st.none() | st.sampled_from([b'{"m.heroes":["@a"]}', b'{"m.joined_member_count":3}', b"{}", b"[]", b"?"])
+USERS = st.sampled_from(["@a", "@b", "@\0", "@\ud800"])
+RECEIPT_DATA = st.fixed_dictionaries(
+    {}, optional={"ts": st.integers(0, 9) | st.just(2**63), "thread_id": st.sampled_from(["main", "$1", 5])}
+)
+RECEIPTS: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    EVENT_IDS | st.just("$\udfff"),
+    st.dictionaries(
+        st.sampled_from(["m.read", "m.read.private", "org.example.read"]),
+        st.dictionaries(USERS, RECEIPT_DATA | st.just(7), max_size=2) | st.just([]),
+        max_size=2,
+    ),
+    max_size=2,
+)
+EPHEMERAL = st.just(b"[]") | st.lists(
+    st.builds(lambda content: {"type": "m.receipt", "content": content}, RECEIPTS)
+    | st.builds(lambda users: {"type": "m.typing", "content": {"user_ids": users}}, st.lists(USERS, max_size=2))
+    | st.sampled_from([7, {"type": "m.receipt"}, {"type": "m.typing", "content": {"user_ids": 5}}]),
+    max_size=2,
+).map(lambda events: dumps(events, ascii_only=True))
 DELTAS = st.builds(
     lambda room_id, membership, base, state, **more: RoomDelta(
         room_id, membership, base_state=b"[" + b",".join(data for _, _, data in base) + b"]", state=state, **more
@@ -73,6 +92,9 @@ DELTAS = st.builds(
     notification_count=COUNTS,
     highlight_count=COUNTS,
     prev_batch=st.none() | TEXTS,
+    thread_counts=st.none() | st.sampled_from([b"{}", b'{"$1":{"notification_count":2}}', b"[]", b"?", b'{"$1":7}']),
+    ephemeral=EPHEMERAL,
+    has_all_members=st.none() | st.booleans(),
 )
 ROWS = st.builds(
     lambda room_id, event_id, source, body: InboxRow(room_id, event_id, source, _event("m", None, body)),
@@ -92,6 +114,38 @@ BATCHES = st.builds(
     st.lists(ACCOUNT_DATA, max_size=2),
     st.lists(GAPS, max_size=2),
 )
+
+
+BLANK: dict[str, Any] = {
+    "membership": "leave",
+    "summary": {},
+    "counts": (0, 0),
+    "prev_batch": "",
+    "receipts": {},
+    "thread_counts": {},
+    "has_all_members": False,
+}
+
+
+def model_receipts(known: dict[Any, Receipt], events: list[Any]) -> dict[Any, Receipt]:
+    """Return receipts brought up to date, by user, thread and kind; in each answer the later stamp counts."""
+
+    def is_text(value: Any) -> bool:
+        return isinstance(value, str) and "\ud800" not in value and "\udfff" not in value
+
+    news = []
+    for event in events:
+        if not isinstance(event, dict) or event["type"] != "m.receipt":
+            continue
+        for event_id, by_kind in event.get("content", {}).items():
+            for kind in ("m.read", "m.read.private"):
+                by_user = by_kind.get(kind, {})
+                for user_id, data in by_user.items() if isinstance(by_user, dict) else ():
+                    if isinstance(data, dict) and all(map(is_text, (event_id, user_id, data.get("thread_id", "")))):
+                        ts = data.get("ts", 0) if data.get("ts") != 2**63 else 0
+                        thread_id = data.get("thread_id", "")
+                        news.append(Receipt(user_id, event_id, ts, thread_id, kind == "m.read.private"))
+    return known | {(one.user_id, one.thread_id, one.is_private): one for one in sorted(news, key=lambda one: one.ts)}
 
 
 class Model:
@@ -127,8 +181,14 @@ class Model:
         return new
 
     def _apply(self, delta: RoomDelta) -> None:
-        room = self.rooms.setdefault(delta.room_id, {"summary": {}, "counts": (0, 0), "prev_batch": "", "state": {}})
+        room = self.rooms.setdefault(delta.room_id, {**BLANK, "state": {}})
         room["membership"] = delta.membership
+        room["receipts"] = model_receipts(room["receipts"], loads_tolerant(delta.ephemeral))
+        if delta.thread_counts is not None:
+            is_sound = delta.thread_counts == b'{"$1":{"notification_count":2}}'
+            room["thread_counts"] = {"$1": UnreadCounts(2, 0)} if is_sound else {}
+        if delta.has_all_members is not None:
+            room["has_all_members"] = delta.has_all_members
         for kind, key, data in delta.all_state():
             room["state"].setdefault(kind, {})[key] = data
         if delta.summary is not None and delta.summary.startswith(b"{"):
@@ -150,7 +210,8 @@ class Model:
             "next_batch": self.texts.get("next_batch", ""),
             "filter_id": self.texts.get("filter_id", ""),
             "rooms": {
-                room_id: {**room, "state": _shown_state(room["state"])} for room_id, room in self.rooms.items()
+                room_id: {**room, "state": _shown_state(room["state"]), "receipts": set(room["receipts"].values())}
+                for room_id, room in self.rooms.items()
             },
             "undelivered": [shown(one) for one in self.open_rows(is_aside=False)],
             "quarantined": [shown(one) for one in self.open_rows(is_aside=True)],
@@ -229,8 +290,7 @@ class StoresAgree(RuleBasedStateMachine):
         for kind, key, data in pieces:
             state.setdefault(kind, {})[key] = data
         if is_new or not is_known:
-            blank = {"membership": "leave", "summary": {}, "counts": (0, 0), "prev_batch": ""}
-            self.model.rooms[room_id] = {**blank, "state": state}
+            self.model.rooms[room_id] = {**BLANK, "state": state}
             self.held.pop(room_id, None)
         for store in self.both:
             room = (None if is_new else store.load_room(room_id)) or Room(room_id)
@@ -328,6 +388,14 @@ class _ForgetsTries(InMemoryStore):
         return [attrs.evolve(row, tries=min(row.tries, 1)) for row in super().undelivered()]
 
 
+class _DropsTheReceiptsOfThreads(InMemoryStore):
+    def load_room(self, room_id: str) -> Room | None:
+        room = super().load_room(room_id)
+        if room is not None and any(one.thread_id for one in room.receipts.all()):
+            room.receipts._by_key = {key: one for key, one in room.receipts._by_key.items() if not one.thread_id}
+        return room
+
+
 class _SavesOnlyChanges(InMemoryStore):
     def save_room(self, room: Room) -> None:
         known = self.load_room(room.id)
@@ -338,7 +406,9 @@ class _SavesOnlyChanges(InMemoryStore):
                 known.update_state(event)
 
 
-@pytest.mark.parametrize("broken", [_CountsEventsOncePerStore, _ForgetsTries, _SavesOnlyChanges])
+@pytest.mark.parametrize(
+    "broken", [_CountsEventsOncePerStore, _ForgetsTries, _DropsTheReceiptsOfThreads, _SavesOnlyChanges]
+)
 def test_the_control_a_broken_store_is_found_out(broken: type[InMemoryStore]) -> None:
     class Machine(StoresAgree):
         def make_memory(self) -> InMemoryStore:

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ...errors import StoreClosed, StoreCorrupt, StoreError, StoreFull, StoreLocked
 from . import schema
+from .entered_rows import EnteredRows
 from .inspection import NO_FOLLOW, is_new_store
 from .lock import OwnerLock
 
@@ -58,7 +60,7 @@ class StoreFile:
         self._db: sqlite3.Connection | None = None
         self._is_writing = False
         self._is_durable = True
-        with self._as_store_errors():
+        with self.as_store_errors():
             self._owner = OwnerLock(path)
         try:
             self._open()
@@ -69,7 +71,7 @@ class StoreFile:
     # ------------------------------------------------------------ opening
 
     def _open(self) -> None:
-        with self._as_store_errors():
+        with self.as_store_errors():
             is_new_store(self.path, self._read_identity())
             self._db = db = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=5.0
@@ -83,6 +85,15 @@ class StoreFile:
             )
             marks = dict(db.execute("SELECT key, value FROM meta").fetchall())
             self._generation, self._store_id = marks["generation"], marks["store_id"]
+            self.entered_rows = EnteredRows(self._owner)
+            self.was_rolled_back = self.entered_rows.generation_of(self._store_id) >= self._generation
+            self.entered_rows.note_generation(self._store_id, self._generation)
+
+    def begin_generation(self, db: sqlite3.Connection) -> None:
+        """Make copies taken until now show their age."""
+        db.execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
+        self._generation += 1
+        self.entered_rows.note_generation(self._store_id, self._generation)
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -120,7 +131,7 @@ class StoreFile:
             }
             if identity == known:
                 return
-            with self._as_store_errors():
+            with self.as_store_errors():
                 fresh = self.identity_path.with_name(self.identity_path.name + ".new")
                 fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_FOLLOW, 0o600)
                 with open(fd, "w", encoding="utf-8") as file:
@@ -128,6 +139,11 @@ class StoreFile:
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(fresh, self.identity_path)
+
+    @property
+    def user_id(self) -> str:
+        """The user it belongs to, "" where nobody has said so yet."""
+        return str((self._read_identity() or {}).get("user_id") or "")
 
     def _read_identity(self) -> dict[str, str] | None:
         """Return who used the file, None where nobody has said so yet."""
@@ -173,7 +189,7 @@ class StoreFile:
             StoreError: nothing was written.
         """
         self.check_usable()
-        with self._lock, self._as_store_errors():
+        with self._lock, self.as_store_errors():
             db = self._settled()
             if self._is_writing:
                 raise StoreError(f"{self.path} is being written by this very thread")
@@ -195,6 +211,29 @@ class StoreFile:
             finally:
                 self._is_writing = False
 
+    @contextlib.contextmanager
+    def unlocked_connection(self) -> Iterator[sqlite3.Connection]:
+        """Let the block use the connection outside of any transaction; others wait meanwhile.
+
+        Raises:
+            StoreError: of the block's own statements.
+        """
+        self.check_usable()
+        with self._lock, self.as_store_errors():
+            db = self._settled()
+            self._check_owner(db)
+            yield db
+
+    @contextlib.contextmanager
+    def read_only(self) -> Iterator[sqlite3.Connection]:
+        """Let the block read the file by a connection of its own, while others go on."""
+        self.check_usable()
+        db = sqlite3.connect(f"file:{quote(str(self.path))}?mode=ro", uri=True, timeout=5.0)
+        try:
+            yield db
+        finally:
+            db.close()
+
     def _check_owner(self, db: sqlite3.Connection) -> None:
         (generation,) = db.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
         if generation != self._generation:
@@ -207,11 +246,12 @@ class StoreFile:
             StoreError: the file could not be read.
         """
         self.check_usable()
-        with self._lock, self._as_store_errors():
+        with self._lock, self.as_store_errors():
             return self._settled().execute(sql, values).fetchall()
 
     @contextlib.contextmanager
-    def _as_store_errors(self) -> Iterator[None]:
+    def as_store_errors(self) -> Iterator[None]:
+        """Let what goes wrong in the block be an error of this package."""
         try:
             yield
         except sqlite3.Error as error:

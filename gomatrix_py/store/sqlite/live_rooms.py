@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ...rooms import Room
 from ..records import RoomDelta
@@ -21,10 +21,12 @@ class LiveRooms:
     Attributes:
         lock: hold it from reading or changing a room in the file to doing so here, so that nobody gets
             to see a room as it was before. It is taken before the file's own lock.
+        typing: the ids of those who type, by room; of all rooms, for no file has it.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.typing: dict[str, tuple[str, ...]] = {}
         self._alive: weakref.WeakValueDictionary[str, Room] = weakref.WeakValueDictionary()
         self._recent: OrderedDict[str, Room] = OrderedDict()
 
@@ -53,3 +55,13 @@ class LiveRooms:
             return []
         found = ((self._alive.get(delta.room_id), delta) for delta in deltas)
         return [(room, delta) for room, delta in found if room is not None]
+
+    def apply(self, deltas: Sequence[RoomDelta], typing: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        """Bring what is in memory up to date with a batch that is stored."""
+        self.typing.update(typing)
+        if self.typing:
+            gone = [one.room_id for one in deltas if one.membership != "join"]
+            for room_id in [*gone, *(room_id for room_id, user_ids in typing if not user_ids)]:
+                self.typing.pop(room_id, None)
+        for room, delta in self.of(deltas):
+            room.apply(delta)

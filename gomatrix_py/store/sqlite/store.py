@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,26 +13,21 @@ from urllib.parse import quote
 import platformdirs
 
 from ...errors import StoreError, UsageError
-from ...events import Event, EventSource
-from ...rooms import Room, merged_summary
+from ...rooms import AccountContents, Receipt, Room
+from ...rooms.ephemera import read_ephemera
 from ..records import Gap, InboxRow, RoomDelta, SyncBatch
+from . import rows as table
+from .entered_rows import EnteredRows
 from .file import StoreFile
+from .key_values import SQLiteKeyValues, put_changes
 from .live_rooms import LiveRooms
+from .maintenance import back_up, compact, verify
+from .outbox import SQLiteOutbox
 
 __all__ = ["SQLiteStore"]
 
 IDS_KEPT = 200_000
 PRUNE_EVERY = 1000
-
-_ROOM_COLUMNS = "membership, summary, notification_count, highlight_count, prev_batch"
-_ROOM = f"SELECT {_ROOM_COLUMNS} FROM room WHERE room_id = ?"  # noqa: S608 - a constant
-_PUT_STATE = "INSERT OR REPLACE INTO state (room_id, type, state_key, event) VALUES (?, ?, ?, ?)"
-_PUT_SEEN = "INSERT OR IGNORE INTO seen (room_id, event_id, at) VALUES (?, ?, ?)"
-_PUT_INBOX = "INSERT INTO inbox (room_id, event_id, source, event) VALUES (?, ?, ?, ?)"
-_INBOX_ROWS = (
-    "SELECT seq, room_id, event_id, source, event, tries FROM inbox"
-    " WHERE (set_aside_because IS NOT NULL) = ? ORDER BY seq"
-)
 
 
 class SQLiteStore:
@@ -46,6 +39,9 @@ class SQLiteStore:
         user_id: whose store it is, where `path` is None.
         device_id: which device's.
 
+    Attributes:
+        own_user_id: whose store it is, "" where nobody said.
+
     Raises:
         StoreError: one of its kinds; see `gomatrix_py.errors`.
     """
@@ -54,9 +50,12 @@ class SQLiteStore:
         self._file: StoreFile | None = None
         self._opening = threading.Lock()
         self._live = LiveRooms()
+        self._contents = AccountContents()
+        self.own_user_id = ""
         self._commits = 0
         if path is not None:
             self._file = StoreFile(Path(path).absolute())
+            self.own_user_id = self._file.user_id
         elif user_id:
             try:
                 self.bind(user_id, device_id)
@@ -79,6 +78,24 @@ class SQLiteStore:
             if self._file is None:
                 self._file = StoreFile(_default_path(user_id, device_id))
         self._file.claim(user_id, device_id)
+        self.own_user_id = user_id
+
+    def backup(self, path: str | Path) -> None:
+        """Copy the file while it is in use; see `maintenance.back_up`.
+
+        Raises:
+            UsageError: there is such a file already.
+            StoreError: it could not be written.
+        """
+        back_up(self._open_file, Path(path))
+
+    def verify(self) -> list[str]:
+        """Read every page of the file and return what is wrong with it, [] for nothing."""
+        return verify(self._open_file)
+
+    def compact(self) -> int:
+        """Give the space of what was deleted back, and return how many bytes that were."""
+        return compact(self._open_file)
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
@@ -90,6 +107,19 @@ class SQLiteStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def outbox(self) -> SQLiteOutbox:
+        """What waits to be sent."""
+        return SQLiteOutbox(self._opened)
+
+    @property
+    def key_values(self) -> SQLiteKeyValues:
+        """Small values, as encryption keeps them."""
+        return SQLiteKeyValues(self._opened)
+
+    def _opened(self) -> StoreFile:
+        return self._open_file
 
     @property
     def _open_file(self) -> StoreFile:
@@ -112,7 +142,7 @@ class SQLiteStore:
     def save_next_batch(self, user_id: str, next_batch: str) -> None:
         """Remember where the next sync starts."""
         with self._open_file.transaction() as db:
-            _put_position(db, user_id, next_batch)
+            table.put_position(db, user_id, next_batch)
 
     def load_next_batch(self, user_id: str) -> str:
         """Return where the next sync starts, or ""."""
@@ -129,27 +159,21 @@ class SQLiteStore:
             is_known = self._live.find(room.id) is room
             changes = room.take_changes()
             try:
-                state = _state_of(room, changes if is_known else None)
+                state = table.state_of(room, changes if is_known else None)
+                receipts = [] if is_known else room.receipts.all()
                 with file.transaction() as db:
                     if not is_known:
                         db.execute("DELETE FROM state WHERE room_id = ?", (room.id,))
-                    db.execute(
-                        f"INSERT OR REPLACE INTO room (room_id, {_ROOM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
-                        (
-                            room.id,
-                            room.membership,
-                            room.summary_json(),
-                            room.notification_count,
-                            room.highlight_count,
-                            room.prev_batch,
-                        ),
-                    )
-                    db.executemany(_PUT_STATE, state)
+                        db.execute("DELETE FROM receipt WHERE room_id = ?", (room.id,))
+                    table.put_whole_room(db, room)
+                    table.put_state(db, state)
+                    table.put_receipts(db, [(room.id, receipts)])
             except BaseException as error:
                 room.put_back_changes(changes)
                 if not is_known and not isinstance(error, StoreError):
                     self._live.forget(room.id)  # an interrupt, which may come when all is stored already
                 raise
+            room.account = self
             self._live.keep(room)
 
     def load_room(self, room_id: str) -> Room | None:
@@ -161,15 +185,15 @@ class SQLiteStore:
         with self._live.lock:
             room = self._live.find(room_id)
             if room is None:
-                rows = file.rows(_ROOM, (room_id,))
+                rows = file.rows(table.ROOM, (room_id,))
                 if not rows:
                     return None
-                room = Room(room_id, source=self)
-                _fill(room, rows[0])
+                room = Room(room_id, source=self, account=self)
+                table.fill_room(room, rows[0])
                 self._live.keep(room)
             return room
 
-    # ------------------------------------------------------------ state, as a room asks for it
+    # ------------------------------------------------------------ what a room asks for
 
     def state_event(self, room_id: str, event_type: str, state_key: str) -> bytes | None:
         """Return one piece of state as JSON, or None."""
@@ -192,25 +216,29 @@ class SQLiteStore:
         rows = self._open_file.rows("SELECT DISTINCT type FROM state WHERE room_id = ?", (room_id,))
         return [row[0] for row in rows]
 
+    def receipts_of(self, room_id: str) -> list[Receipt]:
+        """Return the receipts of a room."""
+        return [table.as_receipt(row) for row in self._open_file.rows(table.RECEIPTS, (room_id,))]
+
+    def typing_in(self, room_id: str) -> Sequence[str]:
+        """Return the ids of those who type in a room."""
+        return self._live.typing.get(room_id, ())
+
     # ------------------------------------------------------------ a sync in one transaction
 
     def commit_sync(self, batch: SyncBatch) -> Sequence[InboxRow]:
         """Store all of a batch or nothing; see `SyncStorer.commit_sync`."""
         file = self._open_file
+        ephemera = [(delta.room_id, read_ephemera(delta.ephemeral)) for delta in batch.rooms if delta.has_ephemera]
+        typing = [(room_id, news.typing) for room_id, news in ephemera if news.typing is not None]
+        receipts = [(room_id, news.receipts) for room_id, news in ephemera if news.receipts]
         with self._live.lock:
             try:
                 with file.transaction() as db:
                     rows = self._write(db, batch)
-                for room, delta in self._live.of(batch.rooms):
-                    room.apply(
-                        delta.membership,
-                        delta.base_state,
-                        delta.state,
-                        delta.summary,
-                        delta.notification_count,
-                        delta.highlight_count,
-                        delta.prev_batch,
-                    )
+                    table.put_receipts(db, receipts)
+                self._live.apply(batch.rooms, typing)
+                self.own_user_id = batch.user_id
             except StoreError:
                 raise  # nothing was stored
             except BaseException:
@@ -219,18 +247,17 @@ class SQLiteStore:
         return rows
 
     def _write(self, db: sqlite3.Connection, batch: SyncBatch) -> list[InboxRow]:
-        rows = _journal(db, batch.inbox)
+        rows = table.put_in_inbox(db, batch.inbox)
         for delta in batch.rooms:
-            _put_room(db, delta)
-        _put_all_state(db, batch.rooms)
+            table.put_room(db, delta)
+        table.put_state_of_all(db, batch.rooms)
         if batch.account_data:
-            db.executemany(
-                "INSERT OR REPLACE INTO account_data (room_id, type, event) VALUES (?, ?, ?)",
-                [(data.room_id, data.type, data.json) for data in batch.account_data],
-            )
+            table.put_account_data(db, batch.account_data)
         for gap in batch.gaps:
-            _put_gap(db, gap)
-        _put_position(db, batch.user_id, batch.next_batch)
+            table.put_gap(db, gap)
+        if batch.changes:
+            put_changes(db, batch.changes)
+        table.put_position(db, batch.position_key or batch.user_id, batch.next_batch)
         self._prune(db)
         return rows
 
@@ -238,8 +265,8 @@ class SQLiteStore:
         """After an interrupt, which may come when all is stored, let the rooms in memory be what the file says."""
         with contextlib.suppress(StoreError):
             for room, _ in self._live.of(deltas):
-                for row in self._open_file.rows(_ROOM, (room.id,)):
-                    _fill(room, row)
+                for row in self._open_file.rows(table.ROOM, (room.id,)):
+                    table.fill_room(room, row)
                 room.state.put_all(
                     self._open_file.rows("SELECT type, state_key, event FROM state WHERE room_id = ?", (room.id,))
                 )
@@ -259,7 +286,7 @@ class SQLiteStore:
 
     def undelivered(self) -> Sequence[InboxRow]:
         """Return the rows not yet marked, in order."""
-        return [_inbox_row(row) for row in self._open_file.rows(_INBOX_ROWS, (0,))]
+        return [table.inbox_row(row) for row in self._open_file.rows(table.INBOX_ROWS, (0,))]
 
     def begin_try(self, row: InboxRow) -> int:
         """Count one more delivery of a row, durably."""
@@ -282,7 +309,31 @@ class SQLiteStore:
 
     def quarantined(self) -> Sequence[InboxRow]:
         """Return the rows that were set aside."""
-        return [_inbox_row(row) for row in self._open_file.rows(_INBOX_ROWS, (1,))]
+        return [table.inbox_row(row) for row in self._open_file.rows(table.INBOX_ROWS, (1,))]
+
+    def put_back(self, rows: Iterable[InboxRow]) -> None:
+        """Let rows that were set aside be delivered again."""
+        with self._open_file.transaction() as db:
+            db.executemany(
+                "UPDATE inbox SET set_aside_because = NULL, tries = 0"
+                " WHERE seq = ? AND set_aside_because IS NOT NULL",
+                [(row.seq,) for row in rows],
+            )
+
+    @property
+    def entered_rows(self) -> EnteredRows:
+        """Which rows of the journal are with their listeners right now."""
+        return self._open_file.entered_rows
+
+    @property
+    def was_rolled_back(self) -> bool:
+        """True where this file is an older copy of one that was in use at this place."""
+        return self._open_file.was_rolled_back
+
+    @property
+    def schema_version(self) -> int:
+        """The version of the tables in the file."""
+        return int(self._open_file.rows("PRAGMA user_version")[0][0])
 
     # ------------------------------------------------------------ gaps and the rest
 
@@ -297,10 +348,10 @@ class SQLiteStore:
     def commit_gap(self, gap: Gap, rows: Sequence[InboxRow], rest: Gap | None) -> Sequence[InboxRow]:
         """Journal the events of a gap and replace it by what is left of it."""
         with self._open_file.transaction() as db:
-            fresh = _journal(db, rows)
+            fresh = table.put_in_inbox(db, rows)
             db.execute("DELETE FROM gap WHERE id = ?", (gap.id,))
             if rest is not None:
-                _put_gap(db, rest)
+                table.put_gap(db, rest)
         return fresh
 
     def has_event(self, room_id: str, event_id: str) -> bool:
@@ -316,99 +367,21 @@ class SQLiteStore:
         )
         return rows[0][0] if rows else None
 
-    def room_ids(self) -> Sequence[str]:
-        """Return the ids of all known rooms."""
-        return [row[0] for row in self._open_file.rows("SELECT room_id FROM room")]
+    def account_content(self, event_type: str, room_id: str = "") -> dict[str, Any]:
+        """Return the content of a piece of account data, {} where there is none; not to be changed."""
+        return self._contents.of(self.load_account_data(event_type, room_id), event_type, room_id)
+
+    def room_ids(self, membership: str | None = None) -> Sequence[str]:
+        """Return the ids of the known rooms to which we stand like that (None: of all)."""
+        rows = self._open_file.rows("SELECT room_id FROM room WHERE ?1 IS NULL OR membership = ?1", (membership,))
+        return [row[0] for row in rows]
 
     def __repr__(self) -> str:
         return f"<SQLiteStore {self.path or 'not open yet'}>"
 
 
-# ------------------------------------------------------------------ single rows
-
-
-def _fill(room: Room, row: Any) -> None:
-    room.membership, summary, room.notification_count, room.highlight_count, room.prev_batch = row
-    room.summary = summary or {}
-
-
-def _state_of(room: Room, changes: Mapping[tuple[str, str], Event] | None) -> list[tuple[str, str, str, bytes]]:
-    """Return the state of a room as it is now: what was changed, or all of it."""
-    if changes is None:
-        events = [(kind, key, event) for kind in room.state for key, event in room.state.of_type(kind).items()]
-    else:  # a batch may have brought something newer since
-        events = [(kind, key, room.state.event(kind, key) or event) for (kind, key), event in changes.items()]
-    return [(room.id, kind, key, event.json) for kind, key, event in events]
-
-
-def _put_position(db: sqlite3.Connection, user_id: str, next_batch: str) -> None:
-    db.execute(
-        "INSERT INTO position (user_id, next_batch) VALUES (?1, ?2)"
-        " ON CONFLICT (user_id) DO UPDATE SET next_batch = ?2",
-        (user_id, next_batch),
-    )
-
-
-def _put_room(db: sqlite3.Connection, delta: RoomDelta) -> None:
-    summary = delta.summary
-    if summary is not None:
-        known = db.execute("SELECT summary FROM room WHERE room_id = ?", (delta.room_id,)).fetchone()
-        summary = merged_summary(known[0] if known else None, summary)
-    db.execute(
-        "INSERT INTO room (room_id, membership, summary, notification_count, highlight_count, prev_batch)"
-        " VALUES (?1, ?2, ?3, ifnull(?4, 0), ifnull(?5, 0), ifnull(?6, ''))"
-        " ON CONFLICT (room_id) DO UPDATE SET membership = ?2,"
-        " summary = ifnull(?3, summary), notification_count = ifnull(?4, notification_count),"
-        " highlight_count = ifnull(?5, highlight_count), prev_batch = ifnull(?6, prev_batch)",
-        (
-            delta.room_id,
-            delta.membership,
-            summary,
-            delta.notification_count,
-            delta.highlight_count,
-            delta.prev_batch,
-        ),
-    )
-
-
-def _put_all_state(db: sqlite3.Connection, deltas: list[RoomDelta]) -> None:
-    """In the order of the primary key, so that a large first sync is written front to back."""
-    for delta in sorted(deltas, key=attrgetter("room_id")):
-        pieces = {(kind, key): json for kind, key, json in delta.all_state()}  # the later one wins
-        if pieces:
-            room_id = delta.room_id
-            db.executemany(_PUT_STATE, [(room_id, kind, key, json) for (kind, key), json in sorted(pieces.items())])
-    now_s = int(time.time())
-    seen = [(delta.room_id, event_id, now_s) for delta in deltas for event_id in delta.seen]
-    if seen:
-        db.executemany(_PUT_SEEN, seen)
-
-
-def _journal(db: sqlite3.Connection, rows: Sequence[InboxRow]) -> list[InboxRow]:
-    fresh: list[InboxRow] = []
-    now_s = int(time.time())
-    for row in rows:
-        if row.event_id and not db.execute(_PUT_SEEN, (row.room_id, row.event_id, now_s)).rowcount:
-            continue
-        row.seq = db.execute(_PUT_INBOX, (row.room_id, row.event_id, row.source.value, row.json)).lastrowid or 0
-        fresh.append(row)
-    return fresh
-
-
-def _put_gap(db: sqlite3.Connection, gap: Gap) -> None:
-    db.execute(
-        "INSERT INTO gap (room_id, since, prev_batch) VALUES (?, ?, ?)",
-        (gap.room_id, gap.since, gap.prev_batch),
-    )
-
-
 def _printable(reason: str) -> str:
     return reason[:500].encode("utf-8", "replace").decode()
-
-
-def _inbox_row(row: Any) -> InboxRow:
-    seq, room_id, event_id, source, event, tries = row
-    return InboxRow(room_id, event_id, EventSource(source), event, seq, tries)
 
 
 def _default_path(user_id: str, device_id: str) -> Path:

@@ -9,6 +9,7 @@ import attrs
 
 from ...events import Event, EventSource
 from ...store import AccountDataRow, Gap, InboxRow, RoomDelta, SyncBatch, SyncStorer
+from .room_news import RoomNewsConformance
 from .specimens import (
     ALICE,
     BOB,
@@ -21,14 +22,13 @@ from .specimens import (
     in_threads,
     room_of,
 )
-from .storer import StorerConformance
 
 __all__ = ["SyncStorerConformance"]
 
 _Opened = Callable[[], SyncStorer]
 
 
-class SyncStorerConformance(StorerConformance):
+class SyncStorerConformance(RoomNewsConformance):
     """Tests for any store that takes /sync answers whole; see `StorerConformance` for how to use it."""
 
     def make_store(self) -> SyncStorer:

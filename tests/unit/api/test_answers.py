@@ -42,7 +42,7 @@ def _endpoints() -> dict[str, Endpoint[Any]]:
     for call in CALLS:
         if call.operation not in found and call.operation not in NO_ANSWER:
             client = RecordingClient(ANSWERS.get(call.operation) and full(ANSWERS[call.operation]))
-            getattr(client, call.method)(*call.args, **call.kwargs)
+            call.on(client)
             (found[call.operation],) = client.endpoints
     return found
 
@@ -77,6 +77,7 @@ def lost(sent: Any, read: Any, place: str = "") -> list[str]:
 
 
 def test_every_operation_has_an_endpoint_here() -> None:
+    assert len(ENDPOINTS) + len(NO_ANSWER) == len(ANSWERS) + len(MEDIA) + len(NO_ANSWER) == 166
     assert set(ENDPOINTS) == set(SHAPES) - NO_ANSWER
     assert {"response" in SHAPES[name] for name in NO_ANSWER} == {False}
 
@@ -172,6 +173,27 @@ def test_a_wrong_optional_member_is_reported_and_costs_nothing_else(operation: s
         answer = parse(operation, {**full(shape), name: [[7.5]]})
         assert answer.problems[0].path.startswith(name)
         assert lost({key: member for key, member in full(shape).items() if key != name}, _plain(answer)) == []
+
+
+LISTS = [name for name, shape in ANSWERS.items() if isinstance(shape, list)]
+MAPPINGS = ["getProtocols"]
+
+
+@pytest.mark.parametrize("operation", LISTS)
+def test_a_wrong_element_of_a_bare_list_is_reported_and_costs_nothing_else(operation: str) -> None:
+    document = full(ANSWERS[operation])
+    answer = parse(operation, [*document, 7])
+    assert len(answer) == len(document)
+    assert [problem.path for problem in answer.problems] == [f"[{len(document)}]"]
+    assert parse(operation, document).problems == ()
+
+
+@pytest.mark.parametrize("operation", MAPPINGS)
+def test_a_wrong_member_of_a_bare_mapping_is_reported_and_costs_nothing_else(operation: str) -> None:
+    document = full(ANSWERS[operation])
+    answer = parse(operation, {**document, "wrong": 7})
+    assert set(answer) == set(document)
+    assert [problem.path for problem in answer.problems] == ["wrong"]
 
 
 def _plain(answer: Any) -> Any:

@@ -199,7 +199,7 @@ def test_a_store_that_is_put_in_later_learns_whose_it_is(client: Client) -> None
     bound: list[tuple[str, str]] = []
 
     class Bound(InMemoryStore):
-        def bind(self, user_id: str, device_id: str) -> None:
+        def bind(self, user_id: str, device_id: str = "") -> None:
             bound.append((user_id, device_id))
 
     client.store = Bound()
@@ -220,11 +220,17 @@ def _any_send(home: str) -> re.Pattern[str]:
 # ------------------------------------------------------------------ sending
 
 SENDS: list[tuple[Callable[[Client], Any], dict[str, Any]]] = [
-    (lambda client: client.send_text("!foo:bar", "hi"), {"msgtype": "m.text", "body": "hi"}),
-    (lambda client: client.send_notice("!foo:bar", "hi"), {"msgtype": "m.notice", "body": "hi"}),
+    (lambda client: client.send_text("!foo:bar", "hi"), {"msgtype": "m.text", "body": "hi", "m.mentions": {}}),
+    (lambda client: client.send_notice("!foo:bar", "hi"), {"msgtype": "m.notice", "body": "hi", "m.mentions": {}}),
     (
         lambda client: client.send_formatted_text("!foo:bar", "hi", "<b>hi</b>"),
-        {"msgtype": "m.text", "body": "hi", "formatted_body": "<b>hi</b>", "format": "org.matrix.custom.html"},
+        {
+            "msgtype": "m.text",
+            "body": "hi",
+            "formatted_body": "<b>hi</b>",
+            "format": "org.matrix.custom.html",
+            "m.mentions": {},
+        },
     ),
     (
         lambda client: client.send_image("!foo:bar", "cat", "mxc://a/b"),

@@ -251,5 +251,19 @@ def test_a_filter_is_never_taken_for_another_after_a_crash(server: ScriptedHomes
             store.writes_left = 100
             client.sync_once()
             used = server.asked("/sync")[-1].query["filter"]
-            assert server.filters[int(used[1:]) - 1] == {"room": {"timeline": {"limit": 2}}}
+            assert server.filters[int(used[1:]) - 1] == {
+                "room": {"timeline": {"limit": 2, "unread_thread_notifications": True}}
+            }
             client.sync_once()
+
+
+def test_a_locked_account_pauses_the_sync_and_keeps_the_session(
+    server: ScriptedHomeserver, client: Client, heard: Recorder
+) -> None:
+    locked = Reply(401, {"errcode": "M_USER_LOCKED", "error": "locked", "soft_logout": True})
+    server.will_answer(sync_answer("s1"), locked, locked, locked, sync_answer("s2", joined(message("$1"))))
+    with client.start_sync() as handle:
+        heard.wait_for_bodies("$1")
+        assert handle.is_running
+    assert (client.user_id, client.access_token) == (USER, "t0ken")
+    assert [seen.query.get("since") for seen in server.asked("/sync")][:5] == [None, "s1", "s1", "s1", "s1"]

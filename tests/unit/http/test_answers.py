@@ -40,6 +40,7 @@ BY_ERRCODE = [
     ("M_TOO_LARGE", 413, errors.TooLarge),
     ("M_INVALID_PARAM", 400, errors.InvalidParam),
     ("M_USER_LOCKED", 401, errors.UserLocked),
+    ("M_UNKNOWN_POS", 400, errors.UnknownPosition),
     ("M_USER_DEACTIVATED", 403, errors.UserDeactivated),
     ("M_USER_IN_USE", 400, errors.Conflict),
     ("M_ROOM_IN_USE", 400, errors.Conflict),

@@ -5,17 +5,20 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import warnings
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
 
 from gomatrix_py import Client
+from gomatrix_py.api.base import carries_out
 from gomatrix_py.api.login import Login, RefreshToken
 from gomatrix_py.api.room_membership import BanUser
 from gomatrix_py.api.server import GetVersions, RespVersions
-from gomatrix_py.codec import field
+from gomatrix_py.codec import DocumentList, DocumentMap, field
 from gomatrix_py.errors import DecodeError, Forbidden, UsageError
 from gomatrix_py.http.endpoint import Call, Caller, Empty, Endpoint, Response, Target, body, header, member, query
 from gomatrix_py.http.messages import HttpRequest, HttpResponse, Limits, Redirects, Upload
@@ -142,6 +145,17 @@ def test_a_bad_path_field_is_refused() -> None:
         PutThing("..").to_request(TARGET)
 
 
+def test_times_are_sent_in_milliseconds_wherever_they_stand() -> None:
+    moment: Any = datetime(2024, 2, 29, 12, tzinfo=timezone.utc)
+    length: Any = timedelta(seconds=1.5)
+    request = PutThing("a", plain=moment, limit=length, kind=moment).to_request(TARGET)
+    assert sent(request) == {"plain": 1709208000000}
+    assert request.url.endswith("?limit=1500")
+    assert request.headers["X-Kind"] == "1709208000000"
+    with pytest.raises(UsageError, match="time zone"):
+        PutThing("a", plain=moment.replace(tzinfo=None)).to_request(TARGET)
+
+
 # ------------------------------------------------------------------ tokens
 
 
@@ -241,6 +255,31 @@ def test_an_answer_that_is_not_what_the_spec_says_is_refused(content: bytes) -> 
     assert "secret" not in str(caught.value)
 
 
+class ListNames(Endpoint[DocumentList[RespThing]]):
+    METHOD, PATH = "GET", "/v3/names"
+
+
+class MapNames(Endpoint[DocumentMap[RespThing]]):
+    METHOD, PATH = "GET", "/v3/names/map"
+
+
+def test_a_list_that_is_the_whole_answer_tells_what_it_left_out() -> None:
+    names = ListNames().parse(HttpResponse(200, {}, b'[{"name":"a"},7,{"name":"b","count":"x"}]'))
+    assert [one.name for one in names] == ["a", "b"]
+    assert [problem.path for problem in names.problems] == ["[1]", "[2].count"]
+    assert ListNames().parse(HttpResponse(200, {}, b"[]")).problems == ()
+    for wrong in (b"{}", b"", b"7", b"null"):
+        with pytest.raises(DecodeError):
+            ListNames().parse(HttpResponse(200, {}, wrong))
+
+
+def test_a_mapping_that_is_the_whole_answer_tells_what_it_left_out() -> None:
+    names = MapNames().parse(HttpResponse(200, {}, b'{"one":{"name":"a"},"two":{}}'))
+    assert [(key, one.name) for key, one in names.items()] == [("one", "a")]
+    assert [problem.path for problem in names.problems] == ["two.name"]
+    assert isinstance(names, dict)
+
+
 def test_an_answer_that_is_not_2xx_is_raised() -> None:
     content = b'{"errcode":"M_FORBIDDEN","error":"no"}'
     with pytest.raises(Forbidden) as caught:
@@ -303,6 +342,47 @@ def test_a_call_looks_like_the_method_it_stands_for() -> None:
         "kind",
     ]
     assert inspect.signature(method).parameters["limit"].default is None
+
+
+class ListThingsLegacy(ListThings):
+    """List things; deprecated, use `list_things`."""
+
+    DEPRECATED = "list_things"
+
+
+class OldAndNew(Recording):
+    """Calls of both kinds, one of them written out."""
+
+    list_things = Call(ListThings)
+    list_things_legacy = Call(ListThingsLegacy)
+
+    @carries_out(ListThingsLegacy)
+    def list_some_things(self, limit: int) -> Any:
+        """List some things."""
+        return self.call(ListThingsLegacy(limit))
+
+
+def test_a_deprecated_call_names_what_to_use_where_it_was_called() -> None:
+    client = OldAndNew()
+    here = inspect.currentframe()
+    assert here is not None
+    with pytest.warns(DeprecationWarning, match="list_things_legacy is deprecated: use list_things") as caught:
+        client.list_things_legacy(5)
+    assert (caught[0].filename, caught[0].lineno) == (__file__, here.f_lineno - 1)
+    with pytest.warns(DeprecationWarning, match="list_some_things is deprecated: use list_things") as caught:
+        client.list_some_things(5)
+    assert (caught[0].filename, caught[0].lineno) == (__file__, here.f_lineno - 1)
+    assert client.calls == [ListThingsLegacy(5), ListThingsLegacy(5)]
+    assert client.list_some_things.__doc__ == "List some things."
+
+
+def test_what_is_current_or_called_as_a_value_warns_of_nothing() -> None:
+    client = OldAndNew()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        client.list_things(5)
+        client.call(ListThingsLegacy(5))
+    assert caught == []
 
 
 def test_a_call_on_the_class_is_the_call_itself() -> None:

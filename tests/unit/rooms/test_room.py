@@ -11,10 +11,9 @@ import pytest
 from gomatrix_py.codec import loads
 from gomatrix_py.errors import UsageError
 from gomatrix_py.events import Event
-from gomatrix_py.rooms import Membership, Room, merged_summary
+from gomatrix_py.rooms import Membership, Room, UnreadCounts, merged_summary
+from gomatrix_py.store import RoomDelta
 from tests.kit.poison import BROKEN_DOCUMENTS, POISON
-
-NO_STATE = b"[]"
 
 
 def state(event_type: str, state_key: str = "", **content: Any) -> Event:
@@ -23,6 +22,13 @@ def state(event_type: str, state_key: str = "", **content: Any) -> Event:
 
 def piece(event_type: str, state_key: str, **content: Any) -> tuple[str, str, bytes]:
     return event_type, state_key, state(event_type, state_key, **content).json
+
+
+COUNTED: dict[str, Any] = {"notification_count": 3, "highlight_count": 1, "prev_batch": "t1"}
+
+
+def delta(membership: str = "join", **changes: Any) -> RoomDelta:
+    return RoomDelta("!r:example.org", membership, **changes)
 
 
 def room_with(*events: Event) -> Room:
@@ -88,9 +94,8 @@ def test_an_unknown_user_has_left() -> None:
 )
 def test_a_user_whose_event_is_damaged_has_left(damaged: bytes) -> None:
     room = Room("!r:example.org")
-    room.apply(
-        "join", NO_STATE, [("m.room.member", "@a:b", damaged), piece("m.room.member", "@c:d", membership="join")]
-    )
+    pieces = [("m.room.member", "@a:b", damaged), piece("m.room.member", "@c:d", membership="join")]
+    room.apply(delta(state=pieces))
     assert room.get_membership_state("@a:b") == "leave"
     assert list(room.members) == list(room.joined_members) == ["@c:d"]
 
@@ -108,7 +113,6 @@ def test_memberships_are_the_words_of_the_specification() -> None:
     [
         ("name", "m.room.name", "name"),
         ("topic", "m.room.topic", "topic"),
-        ("canonical_alias", "m.room.canonical_alias", "alias"),
     ],
 )
 def test_texts_of_the_room(view: str, event_type: str, key: str) -> None:
@@ -144,7 +148,8 @@ def test_the_repr_names_the_room() -> None:
 def test_an_answer_is_applied_as_a_whole() -> None:
     room = Room("!r:example.org")
     base = b"[" + state("m.room.name", name="base").json + b"," + state("m.room.topic", topic="base").json + b"]"
-    room.apply("join", base, [piece("m.room.name", "", name="later")], b'{"m.joined_member_count":2}', 3, 1, "t1")
+    later = [piece("m.room.name", "", name="later")]
+    room.apply(delta(base_state=base, state=later, summary=b'{"m.joined_member_count":2}', **COUNTED))
     assert (room.membership, room.name, room.topic) == ("join", "later", "base")
     assert room.summary == {"m.joined_member_count": 2}
     assert (room.notification_count, room.highlight_count, room.prev_batch) == (3, 1, "t1")
@@ -152,22 +157,22 @@ def test_an_answer_is_applied_as_a_whole() -> None:
 
 def test_none_means_as_before() -> None:
     room = Room("!r:example.org")
-    room.apply("join", NO_STATE, [piece("m.room.name", "", name="n")], b'{"a":1}', 3, 1, "t1")
-    room.apply("leave", NO_STATE, ())
+    room.apply(delta(state=[piece("m.room.name", "", name="n")], summary=b'{"a":1}', **COUNTED))
+    room.apply(delta("leave"))
     assert (room.membership, room.name, room.summary) == ("leave", "n", {"a": 1})
     assert (room.notification_count, room.highlight_count, room.prev_batch) == (3, 1, "t1")
 
 
 def test_a_count_may_go_back_to_zero() -> None:
     room = Room("!r:example.org")
-    room.apply("join", NO_STATE, (), None, 3, 1, "t1")
-    room.apply("join", NO_STATE, (), None, 0, 0, "")
+    room.apply(delta(**COUNTED))
+    room.apply(delta(notification_count=0, highlight_count=0, prev_batch=""))
     assert (room.notification_count, room.highlight_count, room.prev_batch) == (0, 0, "")
 
 
 def test_what_a_sync_says_is_no_change_of_ours() -> None:
     room = Room("!r:example.org")
-    room.apply("join", NO_STATE, [piece("m.room.name", "", name="n")])
+    room.apply(delta(state=[piece("m.room.name", "", name="n")]))
     assert room.take_changes() == {}
 
 
@@ -240,7 +245,7 @@ def test_a_summary_that_makes_no_sense_changes_nothing(damaged: bytes) -> None:
 def test_poison_in_a_summary_ends_in_a_summary(poison: bytes) -> None:
     room = Room("!r:example.org")
     room.summary = {"known": 1}
-    room.apply("join", NO_STATE, (), b'{"poison":' + poison + b"}")
+    room.apply(delta(summary=b'{"poison":' + poison + b"}"))
     assert room.summary["known"] == 1
     assert isinstance(loads(room.summary_json()), dict)
 
@@ -250,3 +255,93 @@ def test_a_summary_nested_to_the_limit_ends_in_a_summary() -> None:
     for depth in range(900, 1010):
         deep = b'{"a":' + b"[" * depth + b"]" * depth + b"}"
         assert isinstance(loads(merged_summary(b'{"known":1}', deep))["known"], int)
+
+
+# ------------------------------------------------------------------ threads, account data, members
+
+
+@pytest.mark.parametrize("poison", POISON.values(), ids=list(POISON))
+def test_poison_in_the_counts_of_threads_ends_in_counts(poison: bytes) -> None:
+    room = Room("!r:example.org")
+    room.apply(delta(thread_counts=b'{"$a":{"notification_count":' + poison + b"}}"))
+    assert all(isinstance(one, UnreadCounts) and one.notifications >= 0 for one in room.thread_counts.values())
+    assert isinstance(loads(room.thread_counts_json()), dict)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b'{"$a":{"notification_count":2,"highlight_count":1}}', {"$a": UnreadCounts(2, 1)}),
+        (
+            b'{"$a":{"notification_count":-5,"highlight_count":9223372036854775808}}',
+            {"$a": UnreadCounts(0, 2**53 - 1)},
+        ),
+        (b'{"$a":{"notification_count":true,"highlight_count":"1"},"$b":7}', {"$a": UnreadCounts(0, 0)}),
+        (b"[]", {}),
+        (b"not json", {}),
+    ],
+)
+def test_what_is_unread_in_threads(said: bytes, shown: dict[str, UnreadCounts]) -> None:
+    room = Room("!r:example.org")
+    room.apply(delta(thread_counts=said))
+    assert room.thread_counts == shown
+    again = Room("!r:example.org")
+    again.apply(delta(thread_counts=room.thread_counts_json()))
+    assert again.thread_counts == shown
+    room.apply(delta())
+    assert room.thread_counts == shown, "None means as before"
+
+
+def test_a_room_of_nobody_has_no_account_data() -> None:
+    room = Room("!r:example.org")
+    assert (room.own_user_id, room.account_data("m.tag"), room.user_account_data("m.direct")) == ("", {}, {})
+
+
+def member(user_id: str, membership: str, event_id: str) -> Event:
+    return Event("m.room.member", {"membership": membership}, event_id, user_id, state_key=user_id)
+
+
+def member_piece(event: Event) -> tuple[str, str, bytes]:
+    return "m.room.member", event.state_key or "", event.json
+
+
+def test_loaded_members_are_added_and_changed() -> None:
+    room = room_with(member("@stale:b", "join", "$old"), member("@same:b", "join", "$same"))
+    room.take_changes()
+    known, resets = room.state.of_type("m.room.member"), room.member_resets
+    listed = [
+        member("@stale:b", "leave", "$new"),
+        member("@same:b", "join", "$same"),
+        member("@unknown:b", "join", "$more"),
+        state("m.room.name", name="not a member"),
+        Event("m.room.member", {"membership": "join"}, "$no-state"),
+    ]
+    room.add_members(listed, known, resets)
+    assert {one: room.get_membership_state(one) for one in ("@stale:b", "@same:b", "@unknown:b")} == {
+        "@stale:b": "leave",
+        "@same:b": "join",
+        "@unknown:b": "join",
+    }
+    assert room.has_all_members
+    assert room.name is None
+    assert {key for _, key in room.take_changes()} >= {"@stale:b", "@unknown:b"}
+
+
+def test_what_a_sync_said_meanwhile_is_newer_than_the_list() -> None:
+    room = room_with(member("@a:b", "join", "$1"))
+    known, resets = room.state.of_type("m.room.member"), room.member_resets
+    news = [member_piece(member("@a:b", "ban", "$3")), member_piece(member("@b:b", "leave", "$4"))]
+    room.apply(delta(state=news))
+    room.add_members([member("@a:b", "join", "$2"), member("@b:b", "join", "$2b")], known, resets)
+    assert (room.get_membership_state("@a:b"), room.get_membership_state("@b:b")) == ("ban", "leave")
+    assert room.has_all_members
+
+
+def test_a_gap_that_came_meanwhile_leaves_members_missing() -> None:
+    room = Room("!r:example.org")
+    known, resets = room.state.of_type("m.room.member"), room.member_resets
+    room.apply(delta(has_all_members=False))
+    room.add_members([member("@a:b", "join", "$1")], known, resets)
+    assert not room.has_all_members
+    room.add_members([], known, room.member_resets)
+    assert room.has_all_members, "the control: without a gap all are known"

@@ -244,5 +244,5 @@ def test_the_control_a_store_without_transactions_is_found_out(tmp_path: Path) -
 
 @contextmanager
 def _one_by_one(file: StoreFile, **_: bool) -> Iterator[sqlite3.Connection]:
-    with file._as_store_errors():
+    with file.as_store_errors():
         yield file._settled()

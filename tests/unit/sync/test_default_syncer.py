@@ -312,4 +312,40 @@ def test_everything_else_is_waited_out(error: Exception) -> None:
 
 
 def test_the_filter_limits_timelines() -> None:
-    assert DefaultSyncer(timeline_limit=7).get_filter_json(USER) == {"room": {"timeline": {"limit": 7}}}
+    assert DefaultSyncer(timeline_limit=7).get_filter_json(USER) == {
+        "room": {"timeline": {"limit": 7, "unread_thread_notifications": True}}
+    }
+
+
+def test_a_locked_account_is_waited_for_longer_and_longer() -> None:
+    syncer = DefaultSyncer(retry_wait_s=10)
+    waits = [syncer.on_failed_sync(None, UserLocked("sync", code=401)) for _ in range(12)]
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (1.0, 300.0)
+    assert syncer.on_failed_sync(None, ServerError("sync", code=502)) == 10  # the control
+
+
+def test_members_are_loaded_lazily_where_asked() -> None:
+    syncer = DefaultSyncer(lazy_load_members=True, timeline_limit=7)
+    assert syncer.get_filter_json(USER) == {
+        "room": {
+            "timeline": {"limit": 7, "unread_thread_notifications": True, "lazy_load_members": True},
+            "state": {"lazy_load_members": True},
+        }
+    }
+
+
+class OwnFilter(DefaultSyncer):
+    """Leaves state out by a filter of its own."""
+
+    def get_filter_json(self, user_id: str) -> dict[str, Any]:
+        return {"room": {"state": {"not_types": ["m.room.member"]}}}
+
+
+@pytest.mark.parametrize(
+    ("syncer", "has_all"),
+    [(DefaultSyncer(USER), True), (DefaultSyncer(USER, lazy_load_members=True), False), (OwnFilter(USER), False)],
+)
+def test_a_room_knows_whether_members_may_be_missing(syncer: DefaultSyncer, has_all: bool) -> None:
+    (delta,) = syncer.plan(response(sync_answer("s1", joined())), "").rooms
+    assert delta.has_all_members is has_all

@@ -1,0 +1,218 @@
+"""What people need of encryption: devices, trust, sessions and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..api.keys import QueryKeys
+from ..crypto import spaces
+from ..crypto.device_info import DeviceInfo
+from ..crypto.engine import Engine
+from ..crypto.to_device_queue import enqueue
+from ..crypto.trust import BLACKLISTED, IGNORED, VERIFIED
+from ..errors import UsageError
+from ..events import Event
+from .crypto_requests import CryptoRequests
+from .rooms import RoomMethods
+
+__all__ = ["CryptoHandle"]
+
+
+class CryptoHandle:
+    """Encryption of a client, as ``client.crypto``.
+
+    Args:
+        client: whose.
+        engine: what encrypts.
+        requests: what sends for it.
+    """
+
+    def __init__(self, client: RoomMethods, engine: Engine, requests: CryptoRequests) -> None:
+        self._client = client
+        self._engine = engine
+        self._requests = requests
+
+    # ------------------------------------------------------------ devices and trust
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of our device in groups of four, for people to compare."""
+        key = self._engine.own.ed25519
+        return " ".join(key[at : at + 4] for at in range(0, len(key), 4))
+
+    def devices(self, user_id: str, *, refresh: bool = True) -> list[DeviceInfo]:
+        """Return all devices of a user that were ever seen, those that are gone included (`is_active`).
+
+        Args:
+            user_id: whose.
+            refresh: ask the server first where what we know is not up to date.
+
+        Raises:
+            TransportError, HTTPError, DecodeError: the server could not be asked.
+        """
+        if refresh:
+            self._requests.query([user_id])
+        return self._engine.devices_of(user_id)
+
+    def device(self, user_id: str, device_id: str) -> DeviceInfo:
+        """Return a device.
+
+        Raises:
+            UsageError: nobody has seen it.
+        """
+        for found in self.devices(user_id):
+            if found.device_id == device_id:
+                return found
+        raise UsageError(f"{user_id} has no device {device_id} that we know")
+
+    def set_trust(self, device: DeviceInfo, level: str) -> None:
+        """Set the level of trust of a device's fingerprint: any text; "" for none."""
+        self._engine.set_levels(device.user_id, {device.ed25519: level})
+
+    def verify_device(self, device: DeviceInfo) -> None:
+        """Say that a device is whose it claims to be: its fingerprint was compared."""
+        self.set_trust(device, VERIFIED)
+
+    def unverify_device(self, device: DeviceInfo) -> None:
+        """Take back that a device is verified."""
+        self._unset(device, VERIFIED)
+
+    def blacklist_device(self, device: DeviceInfo) -> None:
+        """Never let a device read what is sent."""
+        self.set_trust(device, BLACKLISTED)
+
+    def unblacklist_device(self, device: DeviceInfo) -> None:
+        """Take back that a device is blacklisted."""
+        self._unset(device, BLACKLISTED)
+
+    def ignore_device(self, device: DeviceInfo) -> None:
+        """Let a device read what is sent although nobody verified it."""
+        self.set_trust(device, IGNORED)
+
+    def unignore_device(self, device: DeviceInfo) -> None:
+        """Take back that a device is ignored."""
+        self._unset(device, IGNORED)
+
+    def _unset(self, device: DeviceInfo, level: str) -> None:
+        now = next((one for one in self._engine.devices_of(device.user_id) if one.ed25519 == device.ed25519), None)
+        if now is not None and now.level == level:
+            self.set_trust(device, "")
+
+    def room_devices(self, room_id: str) -> dict[str, list[DeviceInfo]]:
+        """Return the active devices of a room's members, by user."""
+        members = [one.user_id for one in self._client.room(room_id).members_with("join")]
+        self._requests.query(members)
+        return {user_id: [one for one in self._engine.devices_of(user_id) if one.is_active] for user_id in members}
+
+    def room_contains_unverified(self, room_id: str) -> bool:
+        """Tell whether a member of a room has an active device that nobody verified."""
+        own = self._engine.own
+        return any(
+            device.level != VERIFIED and (device.user_id, device.device_id) != (own.user_id, own.device_id)
+            for devices in self.room_devices(room_id).values()
+            for device in devices
+        )
+
+    def forget_user(self, user_id: str) -> None:
+        """Forget all that is kept of a user: devices, levels of trust, sessions with them."""
+        with self._engine.step() as step:
+            for device in self._engine.devices.of_user(step, user_id):
+                self._engine.olm.drop_sessions(step, device)
+            for space in (spaces.DEVICES, spaces.TRUST, spaces.UNWEDGED):
+                for key, _ in list(step.scan(space, f"{user_id} ")):
+                    step.remove(space, key)
+            step.remove(spaces.TRACKED, user_id)
+
+    # ------------------------------------------------------------ sessions
+
+    def invalidate_outbound_session(self, room_id: str) -> None:
+        """Encrypt the next message to a room with a new key."""
+        with self._engine.step() as step:
+            self._engine.outbound.invalidate(step, room_id)
+
+    def replace_sessions(self, devices: Iterable[DeviceInfo]) -> dict[DeviceInfo, Exception]:
+        """Start new sessions with devices whose sessions are broken; for healthy ones this is a loss.
+
+        Returns:
+            The devices with which that failed, and why.
+        """
+        devices = list(devices)
+        claim = self._engine.claim_for(devices)
+        if claim is None:
+            return {}
+        failed = self._engine.take_claimed(devices, self._client.call(claim).raw)
+        self._engine.send_dummies([device for device in devices if device not in failed])
+        self._requests.send_queue()
+        return dict(failed)
+
+    def encrypt_to_devices(
+        self, devices: Iterable[DeviceInfo], event_type: str, content: Mapping[str, Any]
+    ) -> dict[DeviceInfo, str]:
+        """Send an encrypted message of an application's own to devices.
+
+        Args:
+            devices: to whom, whatever their level of trust.
+            event_type, content: what.
+
+        Returns:
+            The devices that did not get it, and why.
+        """
+        devices = list(devices)
+        with self._engine.step() as step:
+            lacking = [one for one in devices if not self._engine.olm.has_session(step, one)]
+        claim = self._engine.claim_for(lacking)
+        failed: dict[DeviceInfo, str] = {}
+        if claim is not None:
+            answer = self._client.call(claim).raw
+            failed = {device: str(error) for device, error in self._engine.take_claimed(lacking, answer).items()}
+        with self._engine.step() as step:
+            messages = []
+            for device in devices:
+                encrypted = self._engine.olm.encrypt(step, self._engine.own, device, event_type, dict(content))
+                if encrypted is not None:
+                    messages.append((device, encrypted))
+            enqueue(step, "m.room.encrypted", messages)
+        self._requests.send_queue()
+        return failed
+
+    # ------------------------------------------------------------ our own keys
+
+    def ensure_consistency(self) -> list[str]:
+        """Compare what the server has of our keys with what we have, and publish again what it lost.
+
+        Returns:
+            What was wrong, in plain words; [] where all is well.
+
+        Raises:
+            TransportError, HTTPError, DecodeError: the server could not be asked.
+        """
+        own = self._engine.own
+        found: list[str] = []
+        answer = self._client.call(QueryKeys({own.user_id: [own.device_id]})).raw
+        published = answer.get("device_keys", {}).get(own.user_id, {}).get(own.device_id)
+        if published is None:
+            found.append("the server has no keys of this device: they are published again")
+            with self._engine.step() as step:
+                self._engine.account.forget_upload(step)
+        elif published.get("keys", {}).get(f"curve25519:{own.device_id}") != own.curve25519:
+            found.append("the server has other keys for this device: log in anew, with a store of its own")
+        self._requests.send_outgoing()
+        return found
+
+    def explain(self, event: Event) -> str:
+        """Say in plain words why an event cannot be read, and what would help."""
+        if event.encryption is None:
+            return "it is not encrypted" if event.type != "m.room.encrypted" else "nobody tried to read it yet"
+        error = event.encryption.error
+        if error is None:
+            return "it can be read"
+        advice = {
+            "missing_room_key": "its sender's device must share the key: wait for it, or import it from a key file",
+            "unknown_message_index": "our key begins after it: import the key from a device that was there",
+            "replayed": "somebody sent it again as another event: do not trust this server",
+            "mismatched_sender": "somebody changed who sent it: do not trust this server",
+            "mismatched_room": "somebody moved it from another room: do not trust this server",
+        }
+        code = getattr(error, "code", "")
+        return f"{error}; {advice.get(code, 'nothing can be done about it here')}"

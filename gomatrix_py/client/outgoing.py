@@ -1,0 +1,267 @@
+"""Sending events: every one goes through the outbox, so that nothing is lost and nothing is sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+from ..api.base import carries_out
+from ..api.room_events import RedactEvent, RespSendEvent, SendMessageEvent
+from ..api.room_history import GetMessages
+from ..api.sync import SyncResponse
+from ..cancellation import CancelToken
+from ..codec import dumps, loads, unstructure
+from ..errors import EncryptionRequired, UsageError
+from ..events import Event
+from ..events.sizes import check_event_size
+from ..http.endpoint import Endpoint
+from ..http.retry import RetryPolicy
+from ..send.echoes import echoes_in, local_echo
+from ..send.outbox import Outbox
+from ..store.outbox import MemoryOutbox, OutboxKind, OutboxRow, OutboxState, outbox_of
+from ..sync.handling import next_transaction_id
+from ..times import Moment, in_milliseconds
+from .base import BaseClient
+
+__all__ = ["SENT_IN_PLAIN", "OutgoingMethods"]
+
+_PAGES = 50
+# reactions are never encrypted: servers count them
+SENT_IN_PLAIN = frozenset({"m.room.encrypted", "m.reaction"})
+_TOO_MANY = 429
+_HOUR_MS = 3600 * 1000
+
+
+class OutgoingMethods(BaseClient):
+    """`send_message_event`, `redact_event`, `queue_event`, and the outbox they go through."""
+
+    def _set_up(self) -> None:
+        super()._set_up()
+        self._made_outbox: tuple[object, Outbox] | None = None
+
+    @property
+    def outbox(self) -> Outbox:
+        """What waits to be sent; kept by the store, for the life of the process where that cannot.
+
+        Raises:
+            StoreError: the store cannot be opened.
+        """
+        store = self.store
+        if self._made_outbox is None or self._made_outbox[0] is not store:
+            rows = outbox_of(store)
+            made = Outbox(
+                MemoryOutbox() if rows is None else rows,
+                self._transmit,
+                self._find_sent,
+                policy=self._exchange.policy,
+                clock=self.clock,
+            )
+            self._made_outbox = store, made
+        return self._made_outbox[1]
+
+    def new_transaction_id(self) -> str:
+        """Return an id no request of this device had before; the same again for a listener that is run again.
+
+        A listener that handles an event once more, after a crash, thus sends nothing twice.
+        """
+        return next_transaction_id(self.device_id or self.user_id) or super().new_transaction_id()
+
+    # ------------------------------------------------------------ sending now
+
+    @carries_out(SendMessageEvent)
+    def send_message_event(
+        self,
+        room_id: str,
+        event_type: str,
+        content: Any,
+        *,
+        txn_id: str | None = None,
+        ts: Moment | None = None,
+    ) -> RespSendEvent:
+        """Send an event that is no state; blocks until the server has it.
+
+        Args:
+            room_id: where to.
+            event_type: such as ``m.room.message``.
+            content: a content class (`TextMessage`), or a dict.
+            txn_id: makes a repeated call the same event; a new one where it is left out.
+            ts: origin_server_ts in milliseconds, for application services.
+
+        Returns:
+            The event's id.
+
+        Raises:
+            UsageError: it is too large, or no JSON; nothing was sent.
+            SendBlocked: an earlier message of the room waits and cannot be sent; this one was not tried.
+            TransportError, HTTPError, DecodeError: where it may have been sent all the same, it stays in the
+                outbox; the same `txn_id`, or `outbox.flush()`, settles it without sending it twice.
+            StoreError: it could not be kept, and was not sent.
+
+        Spec: PUT /rooms/{roomId}/send/{eventType}/{txnId}.
+        """
+        return self._sent(self._event_row(room_id, event_type, content, txn_id, ts))
+
+    @carries_out(RedactEvent)
+    def redact_event(
+        self, room_id: str, event_id: str, reason: str | None = None, *, txn_id: str | None = None
+    ) -> RespSendEvent:
+        """Strip an event of its content.
+
+        Raises:
+            UsageError, SendBlocked, TransportError, HTTPError, DecodeError, StoreError: see
+                `send_message_event`.
+
+        Spec: PUT /rooms/{roomId}/redact/{eventId}/{txnId}.
+        """
+        return self._sent(self._redaction_row(room_id, event_id, reason, txn_id))
+
+    def _sent(self, row: OutboxRow) -> RespSendEvent:
+        sent = self.outbox.send(row)
+        return RespSendEvent(sent.event_id, raw={"event_id": sent.event_id})
+
+    # ------------------------------------------------------------ sending later
+
+    def queue_event(
+        self,
+        room_id: str,
+        event_type: str,
+        content: Any,
+        *,
+        txn_id: str | None = None,
+        ts: Moment | None = None,
+        time_to_live: timedelta | int | None = None,
+    ) -> OutboxRow:
+        """Keep an event for the next `outbox.flush`, or the next sending to its room; works without a network.
+
+        Args:
+            room_id, event_type, content, txn_id, ts: as for `send_message_event`.
+            time_to_live: after how long it is no longer worth sending, in milliseconds; None for never.
+
+        Raises:
+            UsageError: it is too large, or no JSON.
+            OutboxFull: too many wait already.
+            StoreError: it could not be kept.
+        """
+        row = self._event_row(room_id, event_type, content, txn_id, ts)
+        if time_to_live is not None:
+            row.expires_ts = self.clock.now_ms() + in_milliseconds(time_to_live)
+        return self.outbox.queue(row)
+
+    def queue_text(self, room_id: str, text: str, *, time_to_live: timedelta | int | None = None) -> OutboxRow:
+        """Keep a text message for later; see `queue_event`."""
+        content = {"msgtype": "m.text", "body": text}
+        return self.queue_event(room_id, "m.room.message", content, time_to_live=time_to_live)
+
+    def queue_redaction(self, room_id: str, event_id: str, reason: str | None = None) -> OutboxRow:
+        """Keep a redaction for later; see `queue_event`."""
+        return self.outbox.queue(self._redaction_row(room_id, event_id, reason, None))
+
+    # ------------------------------------------------------------ echoes
+
+    def on_local_echo(self, listener: Callable[[Event], Any]) -> Callable[[Event], Any]:
+        """Call a function with each message event as soon as it is kept to be sent; also as a decorator.
+
+        The event has no id yet. What a sync brings later is the same one where `send.echoes.is_same_event`
+        says so: both have the same `transaction_id`.
+        """
+
+        def watch(row: OutboxRow) -> None:
+            if not row.tries and row.state in (OutboxState.QUEUED, OutboxState.SENDING):
+                event = local_echo(row, self.user_id)
+                if event is not None:
+                    listener(event)
+
+        self.outbox.on_change(watch)
+        return listener
+
+    def _settle_echoes(self, response: SyncResponse) -> None:
+        """Take in which rows of the outbox came back in a sync."""
+        if not self.outbox.may_have_unsettled:
+            return
+        for room_id, room in response.rooms.join.items():
+            if room.timeline is not None:
+                for txn_id, event_id in echoes_in(bytes(room.timeline.array), self.user_id):
+                    self.outbox.settle(room_id, self.device_id, txn_id, event_id)
+
+    # ------------------------------------------------------------ rows
+
+    def _event_row(
+        self, room_id: str, event_type: str, content: Any, txn_id: str | None, ts: Moment | None
+    ) -> OutboxRow:
+        plain = unstructure(content)
+        check_event_size(room_id, event_type, plain)
+        return self._row(room_id, event_type, plain, txn_id, ts=in_milliseconds(ts))
+
+    def _redaction_row(self, room_id: str, event_id: str, reason: str | None, txn_id: str | None) -> OutboxRow:
+        content = {} if reason is None else {"reason": reason}
+        return self._row(room_id, "m.room.redaction", content, txn_id, kind=OutboxKind.REDACTION, target=event_id)
+
+    def _row(self, room_id: str, event_type: str, content: Any, txn_id: str | None, **further: Any) -> OutboxRow:
+        return OutboxRow(
+            room_id,
+            event_type,
+            dumps(content, ascii_only=True),
+            txn_id or self.new_transaction_id(),
+            self.device_id,
+            sender=self.app_service_user_id,
+            **further,
+        )
+
+    def _transmit(self, row: OutboxRow, cancel: CancelToken | None) -> str:
+        """Send a row once; the outbox tries again."""
+        if row.device_id != self.device_id or row.sender != self.app_service_user_id:
+            raise UsageError(
+                f"it was kept for device {row.device_id!r} and user {row.sender!r}: another one would send it twice"
+            )
+        row = self._sealed(row, cancel)
+        return self.call(_endpoint_of(row), cancel=cancel, retry=self._once).event_id
+
+    @property
+    def _once(self) -> RetryPolicy:
+        """Send once, but wait where the server asks for it: all rooms then share the pause."""
+        policy = self._exchange.policy
+        return attrs.evolve(policy, attempts=1, statuses=policy.statuses & {_TOO_MANY})
+
+    def _sealed(self, row: OutboxRow, cancel: CancelToken | None) -> OutboxRow:
+        """Return a row as it may leave: encrypted where its room is.
+
+        Raises:
+            EncryptionRequired: the room is encrypted, and this client cannot encrypt.
+        """
+        may_be_plain = row.kind is not OutboxKind.EVENT or row.event_type in SENT_IN_PLAIN or self.allow_plaintext
+        if not may_be_plain and self._must_encrypt(row.room_id) is not None:
+            raise EncryptionRequired(
+                f"{row.room_id} is encrypted: use CryptoClient, or Client(…, allow_plaintext=True) if everybody"
+                " may read it"
+            )
+        return row
+
+    def _must_encrypt(self, room_id: str) -> Mapping[str, Any] | None:
+        """Return how a room wants to be encrypted, None where we do not know that it does."""
+        room = self.store.load_room(room_id)
+        event = room.get_state_event("m.room.encryption") if room is not None else None
+        return event.content if event is not None else None
+
+    def _find_sent(self, row: OutboxRow) -> str | None:
+        """Look for a row among the room's history: the server has forgotten its transaction id by now."""
+        token: str | None = None
+        for _ in range(_PAGES):
+            page = self.call(GetMessages(row.room_id, token, limit=100))
+            for event in page.chunk:
+                if event.transaction_id == row.txn_id and event.sender == (row.sender or self.user_id):
+                    return event.event_id
+            oldest = min((event.origin_server_ts for event in page.chunk), default=0)
+            if not page.end or page.end == token or oldest < row.first_tried_ts - _HOUR_MS:
+                return None
+            token = page.end
+        return None
+
+
+def _endpoint_of(row: OutboxRow) -> Endpoint[RespSendEvent]:
+    content = loads(row.content)
+    if row.kind is OutboxKind.REDACTION:
+        return RedactEvent(row.room_id, row.target, row.txn_id, content.get("reason"))
+    return SendMessageEvent(row.room_id, row.event_type, row.txn_id, content, ts=row.ts)

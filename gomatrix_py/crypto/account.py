@@ -1,0 +1,235 @@
+"""Our own device: its identity, and the keys that others start sessions with.
+
+Keys are made and stored before they are uploaded, and marked as published once the server has said so: after a
+crash in between, the same keys are uploaded again.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import attrs
+
+from ..api.keys import UploadKeys
+from ..clock import Clock
+from ..errors import CryptoError
+from . import spaces
+from .backend import backend_of_pickle, tagged
+from .backend.base import Account, Backend
+from .signing import sign_json
+from .steps import Step
+
+__all__ = ["ALGORITHMS", "OwnAccount", "OwnKeys", "unpickled"]
+
+log = logging.getLogger("gomatrix_py.crypto")
+
+ALGORITHMS = ("m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2")
+KEYS_ON_SERVER = 50
+"""What is refilled to, once half of it is used up; every library can hold as many."""
+FALLBACK_LIFE_MS = 7 * 24 * 3600 * 1000
+_KEY = "own"
+_TYPE = "signed_curve25519"
+
+
+@attrs.frozen
+class OwnKeys:
+    """The public side of our device."""
+
+    user_id: str
+    device_id: str
+    ed25519: str
+    curve25519: str
+
+
+class OwnAccount:
+    """Keeps our account, and knows when which keys must go up.
+
+    Args:
+        backend: what new accounts are made with.
+        own: our user id and device id.
+        clock: for the age of fallback keys.
+    """
+
+    def __init__(self, backend: Backend, own: tuple[str, str], clock: Clock) -> None:
+        self.backend = backend
+        self.user_id, self.device_id = own
+        self.clock = clock
+
+    # ------------------------------------------------------------ the account
+
+    def open(self, step: Step) -> OwnKeys:
+        """Return our keys; make them where there are none.
+
+        Raises:
+            CryptoError: the store belongs to another device.
+            BadPickle: it is damaged.
+        """
+        record = step.record(spaces.ACCOUNT, _KEY)
+        if record is None:
+            account = self.backend.new_account()
+            record = {"user_id": self.user_id, "device_id": self.device_id, "is_uploaded": False, "on_server": 0}
+            record |= {"fallback_at": 0, "fallback_wanted": True}
+            self._save(step, record, account)
+        elif (record["user_id"], record["device_id"]) != (self.user_id, self.device_id):
+            raise CryptoError(
+                f"these keys belong to {record['user_id']} {record['device_id']}:"
+                " a new device needs a store of its own"
+            )
+        account = self.load(step)
+        return OwnKeys(self.user_id, self.device_id, account.ed25519_key, account.curve25519_key)
+
+    def _record(self, step: Step) -> dict[str, Any]:
+        record = step.record(spaces.ACCOUNT, _KEY)
+        if record is None:
+            raise CryptoError("there is no account: the engine was not opened")
+        return record
+
+    def load(self, step: Step) -> Account:
+        """Return the account; what is changed in it counts once it is given to `save`.
+
+        An account that libolm kept is read by vodozemac where that is our library now.
+        """
+        name, pickle = backend_of_pickle(self._record(step)["pickle"])
+        return unpickled(self.backend, "account", name, pickle, step.vault.pickle_key)  # type: ignore[no-any-return]
+
+    def save(self, step: Step, account: Account) -> None:
+        """Keep a changed account."""
+        self._save(step, self._record(step), account)
+
+    def _save(self, step: Step, record: dict[str, Any], account: Account) -> None:
+        record["pickle"] = tagged(self.backend.name, account.pickle(step.vault.pickle_key))
+        step.put_record(spaces.ACCOUNT, _KEY, record)
+
+    def sign(self, step: Step, document: dict[str, Any]) -> dict[str, Any]:
+        """Return a document with our device's signature."""
+        return sign_json(document, self.load(step), self.user_id, self.device_id)
+
+    def device_keys(self, step: Step) -> dict[str, Any]:
+        """Return our own keys as others see them, signed."""
+        record = self._record(step)
+        known: dict[str, Any] | None = record.get("device_keys")
+        if known is None:
+            account = self.load(step)
+            document = {
+                "user_id": self.user_id,
+                "device_id": self.device_id,
+                "algorithms": list(ALGORITHMS),
+                "keys": {
+                    f"ed25519:{self.device_id}": account.ed25519_key,
+                    f"curve25519:{self.device_id}": account.curve25519_key,
+                },
+            }
+            known = record["device_keys"] = sign_json(document, account, self.user_id, self.device_id)
+            step.put_record(spaces.ACCOUNT, _KEY, record)
+        return known
+
+    # ------------------------------------------------------------ what the server has
+
+    def note_counts(self, step: Step, counts: dict[str, int], unused_fallback_types: list[str] | None) -> None:
+        """Take in what a sync says the server has of our keys; what it does not name is none.
+
+        Args:
+            step: to change.
+            counts: one-time keys by algorithm.
+            unused_fallback_types: the algorithms of fallback keys nobody used, None where it does not say.
+        """
+        record = self._record(step)
+        news = {"on_server": int(counts.get(_TYPE, 0))}
+        if unused_fallback_types is not None and _TYPE not in unused_fallback_types:
+            news["fallback_wanted"] = True
+        if any(record[name] != value for name, value in news.items()):
+            step.put_record(spaces.ACCOUNT, _KEY, {**record, **news})
+
+    def needs_upload(self, step: Step) -> bool:
+        """Tell whether keys should go up."""
+        record = self._record(step)
+        return (
+            not record["is_uploaded"]
+            or record["on_server"] < KEYS_ON_SERVER // 2
+            or record["fallback_wanted"]
+            or self._is_fallback_old(record)
+        )
+
+    def _is_fallback_old(self, record: dict[str, Any]) -> bool:
+        age_ms = self.clock.now_ms() - record["fallback_at"]
+        return not 0 <= age_ms <= FALLBACK_LIFE_MS
+
+    def prepare_upload(self, step: Step) -> UploadKeys:
+        """Make the keys that are missing, keep them, and return the request that publishes them.
+
+        The step must be committed before the request is sent. Called again, it returns the same keys.
+        """
+        record, account = self._record(step), self.load(step)
+        waiting = account.one_time_keys()
+        missing = KEYS_ON_SERVER - record["on_server"] - len(waiting)
+        has_changed = False
+        if missing > 0 and not (waiting and record["is_uploaded"]):
+            account.generate_one_time_keys(missing)
+            has_changed = True
+        if (record["fallback_wanted"] or self._is_fallback_old(record)) and not account.fallback_key():
+            account.generate_fallback_key()
+            record["fallback_at"] = self.clock.now_ms()
+            has_changed = True
+        if has_changed:
+            self._save(step, record, account)
+        device_keys = None if record["is_uploaded"] else self.device_keys(step)
+        return UploadKeys(
+            device_keys,
+            {f"{_TYPE}:{key_id}": self._signed(account, key) for key_id, key in account.one_time_keys().items()},
+            fallback_keys={
+                f"{_TYPE}:{key_id}": self._signed(account, key, is_fallback=True)
+                for key_id, key in account.fallback_key().items()
+            },
+        )
+
+    def _signed(self, account: Account, key: str, *, is_fallback: bool = False) -> dict[str, Any]:
+        document: dict[str, Any] = {"key": key, "fallback": True} if is_fallback else {"key": key}
+        return sign_json(document, account, self.user_id, self.device_id)
+
+    def uploaded(self, step: Step, counts: dict[str, int]) -> None:
+        """Take in that the server has what `prepare_upload` returned."""
+        account, record = self.load(step), self._record(step)
+        account.mark_keys_as_published()
+        record |= {"is_uploaded": True, "fallback_wanted": False, "on_server": int(counts.get(_TYPE, 0))}
+        self._save(step, record, account)
+
+    def refused(self, step: Step) -> None:
+        """Take in that the server has other keys under our ids: this store is older than what it says.
+
+        The keys that clash are never offered again; the next upload makes new ones.
+        """
+        log.error("the server knows other keys under our ids: the store was restored from an older copy")
+        account = self.load(step)
+        account.mark_keys_as_published()
+        self.save(step, account)
+
+    def forget_upload(self, step: Step) -> None:
+        """Publish our device again with the next upload: the server lost its keys."""
+        step.put_record(spaces.ACCOUNT, _KEY, {**self._record(step), "is_uploaded": False, "fallback_wanted": True})
+
+
+def unpickled(backend: Backend, what: str, name: str, pickle: str, key: bytes) -> Any:
+    """Read a pickle with the library it is for, or with ours where that can.
+
+    Args:
+        backend: ours.
+        what: "account", "session", "inbound_group" or "outbound_group".
+        name: of the library that wrote it.
+        pickle: what it wrote.
+        key: it was written under.
+
+    Raises:
+        BadPickle: it is damaged.
+        CryptoUnavailable: only a library that is not installed can read it.
+    """
+    if name == backend.name:
+        return getattr(backend, what)(pickle, key)
+    from .backend import backend as by_name
+
+    migrate = getattr(backend, f"migrated_{what}", None)
+    if migrate is not None and name == "olm":
+        from .backend.olm_keys import migration_key
+
+        return migrate(pickle, migration_key(key))
+    return getattr(by_name("olm" if name == "olm" else "vodozemac"), what)(pickle, key)

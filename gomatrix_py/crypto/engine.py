@@ -1,0 +1,365 @@
+"""The engine of encryption: it decides, remembers and computes, and never sends anything itself.
+
+Each method is one step: what it changes is stored together, or not at all. What must be sent is asked for with
+`outgoing_requests`, and what came of it is told with `mark_request_as_sent`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+
+from ..api.keys import ClaimKeys, QueryKeys
+from ..clock import Clock, SystemClock
+from ..errors import BadKey, BadSignature, CryptoError, MissingRoomKey, UnknownMessageIndex
+from ..events import Event
+from ..http.endpoint import Endpoint
+from ..store.key_values import Change, KeyValueStorer
+from . import spaces
+from .account import OwnAccount
+from .arrivals import Arrival, Arrivals
+from .backend import BackendName, backend
+from .backend.base import Backend
+from .device_info import DeviceInfo
+from .devices import USERS_PER_QUERY, Devices
+from .inbound import DecryptedEvent, Inbound
+from .olm import OlmMachine
+from .outbound import Outbound, RoomSettings
+from .sharing import EncryptionReport, Recipients, Sharing
+from .steps import Step
+from .to_device_queue import enqueue, queued
+from .trust import TrustOnFirstUse, TrustPolicy, set_level
+from .vault import StoreKey, Vault
+from .waiting import WaitingEvent, keep_waiting, now_readable
+
+__all__ = ["Engine", "OutgoingRequest", "SyncChanges", "SyncStep"]
+
+ONE_TIME_KEY = "signed_curve25519"
+
+
+@attrs.frozen
+class OutgoingRequest:
+    """Something the engine wants sent.
+
+    Attributes:
+        id: for `mark_request_as_sent`.
+        request: what to send.
+        purpose: what must wait for it; see `QueuedMessages`.
+    """
+
+    id: str
+    request: Endpoint[Any] = attrs.field(repr=False)
+    purpose: str = ""
+
+
+@attrs.define
+class SyncChanges:
+    """What a sync says to the engine.
+
+    Attributes:
+        to_device: events, in order.
+        changed, left: users whose devices changed, and with whom we share no encrypted room any more.
+        counts: how many one-time keys the server has; None where the answer does not say.
+        unused_fallback_types: the algorithms of unused fallback keys, None where the answer does not say.
+    """
+
+    to_device: Sequence[Event] = ()
+    changed: Sequence[str] = ()
+    left: Sequence[str] = ()
+    counts: Mapping[str, int] | None = None
+    unused_fallback_types: Sequence[str] | None = None
+
+
+@attrs.define
+class SyncStep:
+    """What came of a sync: to be stored with it.
+
+    Attributes:
+        arrivals: the to-device events, opened.
+        readable: events that waited for a key that came now.
+        changes: what to store, together with the sync.
+    """
+
+    arrivals: list[Arrival] = attrs.field(factory=list)
+    readable: list[WaitingEvent] = attrs.field(factory=list)
+    changes: list[Change] = attrs.field(factory=list)
+
+
+class Engine:
+    """Encryption of one device; threads may share one.
+
+    Args:
+        key_values: where the store keeps values.
+        user_id, device_id: our own.
+        key: what the values are encrypted under.
+        library: "vodozemac" or "olm"; the best one installed where it is None.
+        policy: who may read what we send; `TrustOnFirstUse` where it is None.
+        clock: for stamps and ages.
+
+    Raises:
+        CryptoUnavailable: no library is installed.
+        WrongStoreKey: the store was written under another key.
+        CryptoError: the store belongs to another device.
+    """
+
+    def __init__(
+        self,
+        key_values: KeyValueStorer,
+        user_id: str,
+        device_id: str,
+        key: StoreKey,
+        *,
+        library: BackendName | None = None,
+        policy: TrustPolicy | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.backend: Backend = backend(library)
+        self.vault = Vault.open(key_values, key)
+        self.clock = clock or SystemClock()
+        self.policy: TrustPolicy = policy or TrustOnFirstUse()
+        own = (user_id, device_id)
+        self.account = OwnAccount(self.backend, own, self.clock)
+        self.devices = Devices(self.backend, own, self.clock)
+        self.olm = OlmMachine(self.backend, self.account, self.devices, self.clock)
+        self.inbound = Inbound(self.backend)
+        self.outbound = Outbound(self.backend, self.inbound, self.clock)
+        self.sharing = Sharing(self.devices, self.olm, self.outbound, self.policy)
+        self.arrivals = Arrivals(self.devices, self.olm, self.inbound, self.clock)
+        self.lock = threading.RLock()
+        self._uploads = 0
+        self._reading = Step(self.vault)
+        with self.step() as step:
+            self.own = self.account.open(step)
+            self.devices.track(step, [user_id])
+
+    @contextmanager
+    def step(self) -> Iterator[Step]:
+        """Make changes together: stored where the block ends, forgotten where it raises."""
+        with self._dropped_on_error() as step:
+            yield step
+            step.commit()
+
+    @contextmanager
+    def _dropped_on_error(self) -> Iterator[Step]:
+        with self.lock:
+            self.note_readings()
+            try:
+                yield Step(self.vault)
+            except BaseException:
+                self.inbound.drop_open()
+                raise
+
+    # ------------------------------------------------------------ syncing
+
+    @property
+    def uploads(self) -> int:
+        """How often keys went up; counts in an answer that was asked for before the last time are old."""
+        return self._uploads
+
+    @contextmanager
+    def receive_sync_changes(self, news: SyncChanges, uploads: int | None = None) -> Iterator[SyncStep]:
+        """Take in what a sync says.
+
+        The block stores `changes` with the sync; where it raises, nothing happened.
+
+        Args:
+            news: what it says.
+            uploads: `uploads` when the sync was asked for; older counts are left alone.
+        """
+        with self._dropped_on_error() as step:
+            taken = SyncStep()
+            self.devices.changed(step, news.changed)
+            self.devices.left(step, news.left)
+            if news.counts is not None and uploads in (None, self._uploads):
+                types = news.unused_fallback_types
+                self.account.note_counts(step, dict(news.counts), None if types is None else list(types))
+            for event in news.to_device:
+                arrival = self.arrivals.take(step, self.own, event)
+                if arrival is not None:
+                    taken.arrivals.append(arrival)
+                    taken.readable += now_readable(step, arrival.new_keys)
+            taken.changes = step.changes()
+            yield taken
+
+    # ------------------------------------------------------------ requests
+
+    def outgoing_requests(self) -> list[OutgoingRequest]:
+        """Return what should be sent now, in this order. What is not marked as sent comes again."""
+        with self.step() as step:
+            found = []
+            if self.account.needs_upload(step):
+                found.append(OutgoingRequest("upload", self.account.prepare_upload(step)))
+            query = self._query(step, None)
+            if query is not None:
+                found.append(query)
+            found += self._queued(step)
+        return found
+
+    def _queued(self, step: Step) -> list[OutgoingRequest]:
+        return [OutgoingRequest(f"to-device {one.key}", one.request, one.purpose) for one in queued(step)]
+
+    def queued_messages(self) -> list[OutgoingRequest]:
+        """Return the to-device messages that should be sent now, in this order."""
+        with self.step() as step:
+            return self._queued(step)
+
+    def query_for(self, user_ids: Iterable[str]) -> OutgoingRequest | None:
+        """Return the request that brings the devices of users up to date, None where they are."""
+        with self.step() as step:
+            user_ids = list(user_ids)
+            self.devices.track(step, user_ids)
+            return self._query(step, user_ids)
+
+    def _query(self, step: Step, user_ids: Iterable[str] | None) -> OutgoingRequest | None:
+        outdated = dict(list(self.devices.outdated(step, user_ids).items())[:USERS_PER_QUERY])
+        if not outdated:
+            return None
+        numbers = " ".join(f"{user_id} {changes}" for user_id, changes in outdated.items())
+        return OutgoingRequest(f"query {numbers}", QueryKeys({user_id: [] for user_id in outdated}))
+
+    def mark_request_as_sent(self, request_id: str, answer: dict[str, Any]) -> None:
+        """Take in the answer to an outgoing request.
+
+        Args:
+            request_id: its id.
+            answer: the JSON of the answer.
+        """
+        kind, _, rest = request_id.partition(" ")
+        with self.step() as step:
+            if kind == "upload":
+                counts = answer.get("one_time_key_counts")
+                self.account.uploaded(step, counts if isinstance(counts, dict) else {})
+                self._uploads += 1
+            elif kind == "query":
+                names = rest.split(" ")
+                asked = {user_id: int(changes) for user_id, changes in zip(names[::2], names[1::2], strict=True)}
+                self.devices.take(step, asked, answer)
+            elif kind == "to-device":
+                step.remove(spaces.QUEUE, rest)
+
+    def note_keys_refused(self) -> None:
+        """Take in that the server knows other keys under our ids: this store is older than what it says."""
+        with self.step() as step:
+            self.account.refused(step)
+            self.outbound.invalidate_all(step)
+
+    # ------------------------------------------------------------ sessions
+
+    def claim_for(self, devices: Iterable[DeviceInfo]) -> ClaimKeys | None:
+        """Return the request that claims a one-time key of each device, None where there is none."""
+        wanted: dict[str, dict[str, str]] = {}
+        for device in devices:
+            wanted.setdefault(device.user_id, {})[device.device_id] = ONE_TIME_KEY
+        return ClaimKeys(wanted) if wanted else None
+
+    def take_claimed(self, devices: Iterable[DeviceInfo], answer: dict[str, Any]) -> dict[DeviceInfo, CryptoError]:
+        """Start sessions with the keys that were claimed, and return for which devices that failed."""
+        keys = answer.get("one_time_keys")
+        failed: dict[DeviceInfo, CryptoError] = {}
+        with self.step() as step:
+            for device in devices:
+                of_user = keys.get(device.user_id) if isinstance(keys, dict) else None
+                try:
+                    self.olm.start(step, device, of_user.get(device.device_id) if isinstance(of_user, dict) else None)
+                except (BadKey, BadSignature) as error:
+                    failed[device] = error
+        return failed
+
+    def wedged_devices(self) -> list[DeviceInfo]:
+        """Return the devices that need a new session because they lost ours, or we theirs."""
+        with self.step() as step:
+            found = [self.devices.device(step, *names) for names in self.arrivals.wedged(step)]
+        return [device for device in found if device is not None]
+
+    def send_dummies(self, devices: Iterable[DeviceInfo]) -> None:
+        """Queue an empty message to each device, by the newest session, so that it uses that one."""
+        with self.step() as step:
+            for device in devices:
+                content = self.olm.encrypt(step, self.own, device, "m.dummy", {})
+                self.arrivals.note_unwedged(step, device.user_id, device.device_id)
+                if content is not None:
+                    enqueue(step, "m.room.encrypted", [(device, content)])
+
+    # ------------------------------------------------------------ rooms
+
+    def recipients(self, member_ids: Sequence[str]) -> Recipients:
+        """Return the devices of a room's members, by what the policy makes of them."""
+        with self.step() as step:
+            return self.sharing.recipients(step, self.own, member_ids)
+
+    def lacking_session(self, room_id: str, settings: RoomSettings, recipients: Recipients) -> list[DeviceInfo]:
+        """Return the devices whose one-time keys must be claimed before `share`."""
+        with self.step() as step:
+            return self.sharing.lacking_session(step, self.own, room_id, settings, recipients)
+
+    def share(self, room_id: str, settings: RoomSettings, recipients: Recipients) -> EncryptionReport:
+        """Queue the room's key for all who lack it; nothing may be sent before the queue is empty."""
+        with self.step() as step:
+            return self.sharing.share(step, self.own, room_id, settings, recipients)
+
+    @contextmanager
+    def encrypt(
+        self, room_id: str, event_type: str, content: dict[str, Any]
+    ) -> Iterator[tuple[dict[str, Any], list[Change]]]:
+        """Encrypt an event for a room, for which `share` was called.
+
+        The block stores the changes it is given, together with the ciphertext, before that leaves; where it
+        raises, nothing happened.
+        """
+        with self._dropped_on_error() as step:
+            encrypted = self.outbound.encrypt(step, self.own, room_id, event_type, content)
+            yield encrypted, step.changes()
+
+    def decrypt(self, event: Event) -> DecryptedEvent:
+        """Read an encrypted event of a room; where its key is missing, it is kept until that comes.
+
+        What is to be remembered of it is stored by `note_readings`, and with every other change.
+
+        Raises:
+            DecryptionFailed: it cannot be read (yet), and why.
+        """
+        with self.lock:
+            try:
+                return self.inbound.decrypt(self._reading, event)
+            except (MissingRoomKey, UnknownMessageIndex):
+                keep_waiting(self._reading, event, str(event.content.get("session_id")))
+                raise
+
+    def note_readings(self) -> None:
+        """Store which places were read; one commit for many events, as each alone would cost ten times its reading."""
+        with self.lock:
+            reading, self._reading = self._reading, Step(self.vault)
+            reading.commit()
+
+    def room_settings(self, room_id: str) -> dict[str, Any] | None:
+        """Return how a room was encrypted when we first saw that it is, None where we never did."""
+        with self.step() as step:
+            return step.record(spaces.ROOMS, room_id) if spaces.is_sound_id(room_id) else None
+
+    def note_encrypted(self, room_id: str, content: dict[str, Any]) -> None:
+        """Remember for ever that a room is encrypted."""
+        with self.step() as step:
+            if step.get(spaces.ROOMS, spaces.place(room_id)) is None:
+                step.put_record(spaces.ROOMS, room_id, content)
+
+    # ------------------------------------------------------------ trust
+
+    def devices_of(self, user_id: str) -> list[DeviceInfo]:
+        """Return all devices of a user that were ever seen."""
+        with self.step() as step:
+            return self.devices.of_user(step, user_id)
+
+    def device_with(self, user_id: str, curve25519: str) -> DeviceInfo | None:
+        """Return the device of a user with this identity key, None where none is known."""
+        with self.lock:
+            return self.devices.by_curve25519(self._reading, user_id, curve25519)
+
+    def set_levels(self, user_id: str, levels: Mapping[str, str]) -> None:
+        """Set levels of trust by fingerprint; "" removes one."""
+        with self.step() as step:
+            for ed25519, level in levels.items():
+                set_level(step, user_id, ed25519, level)

@@ -1,0 +1,263 @@
+"""The keys that read the messages of rooms, and reading with them. Spec: "m.megolm.v1.aes-sha2"."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import attrs
+
+from ..codec import loads
+from ..errors import (
+    BadKey,
+    DecodeError,
+    DecryptionFailed,
+    MismatchedRoom,
+    MismatchedSender,
+    MissingRoomKey,
+    ReplayedMessage,
+)
+from ..events import Event
+from . import spaces
+from .account import unpickled
+from .backend import backend_of_pickle, tagged
+from .backend.base import Backend, InboundGroupSession
+from .steps import Step
+
+__all__ = ["MEGOLM", "DecryptedEvent", "Inbound", "KeySource", "RoomKey"]
+
+MEGOLM = "m.megolm.v1.aes-sha2"
+OPEN_SESSIONS = 500
+
+
+class KeySource:
+    """How a room key came to us, the more trustworthy before the less."""
+
+    OLM = "olm"
+    """From the device that made it, or that we are."""
+
+    FORWARDED = "forwarded"
+    """From another device of ours that we asked."""
+
+    IMPORTED = "imported"
+    """From a file or a backup: nobody vouches for who made it."""
+
+
+_RANK = {KeySource.OLM: 2, KeySource.FORWARDED: 1, KeySource.IMPORTED: 0}
+
+
+@attrs.frozen
+class RoomKey:
+    """What is known of a room key beside the key.
+
+    Attributes:
+        room_id, session_id: which.
+        sender: the user who made it, "" where nobody vouches for that.
+        sender_key: the identity key of the device that made it.
+        ed25519: the fingerprint of that device, as the giver says.
+        source: how it came; see `KeySource`.
+        first_index: the first message it reads.
+        shared_history: True where whoever joins later may be given it.
+    """
+
+    room_id: str
+    session_id: str
+    sender: str
+    sender_key: str
+    ed25519: str
+    source: str
+    first_index: int = 0
+    shared_history: bool = False
+
+
+@attrs.frozen
+class DecryptedEvent:
+    """An event as its sender wrote it, and the key it was read with."""
+
+    type: str
+    content: dict[str, Any] = attrs.field(repr=False)
+    key: RoomKey
+    message_index: int
+
+
+class Inbound:
+    """Keeps room keys, and reads events with them.
+
+    Args:
+        backend: for sessions.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        # opening a session costs as much as reading ten messages with it
+        self._open: OrderedDict[str, InboundGroupSession] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # ------------------------------------------------------------ taking keys
+
+    def add(self, step: Step, key: RoomKey, session_key: str) -> bool:
+        """Keep the key of a session, unless a better one is kept already.
+
+        Args:
+            step: to change.
+            key: what is known of it; `session_id` must be the one the key itself says.
+            session_key: as its owner shares it, or as exported for sources other than `KeySource.OLM`.
+
+        Returns:
+            Whether it was taken.
+
+        Raises:
+            BadKey: it is none, or of another session.
+        """
+        if key.source == KeySource.OLM:
+            session = self.backend.new_inbound_group(session_key)
+        else:
+            session = self.backend.imported_inbound_group(session_key)
+        if session.id != key.session_id:
+            raise BadKey("the key is of another session than it says")
+        key = attrs.evolve(key, first_index=session.first_known_index)
+        known = self.known(step, key.room_id, key.session_id)
+        if known is not None and not self._is_better(step, known, key, session):
+            return False
+        self._save(step, key, session)
+        return True
+
+    def _is_better(self, step: Step, known: RoomKey, key: RoomKey, session: InboundGroupSession) -> bool:
+        """Replace a key only by one that reads more, continues into it, and is not worth less."""
+        if _RANK[key.source] < _RANK[known.source] or (known.sender and key.sender != known.sender):
+            return False
+        if key.first_index == known.first_index:
+            return _RANK[key.source] > _RANK[known.source] and self._continues(step, known, session)
+        return key.first_index < known.first_index and self._continues(step, known, session)
+
+    def _continues(self, step: Step, known: RoomKey, session: InboundGroupSession) -> bool:
+        mine = self._session(step, known.room_id, known.session_id)
+        return mine is not None and session.export_at(known.first_index) == mine.export_at(known.first_index)
+
+    def _save(self, step: Step, key: RoomKey, session: InboundGroupSession) -> None:
+        place = spaces.place(key.room_id, key.session_id)
+        record = attrs.asdict(key)
+        record["pickle"] = tagged(self.backend.name, session.pickle(step.vault.pickle_key))
+        step.put_record(spaces.INBOUND, place, record)
+        step.remove(spaces.WITHHELD, place)
+        with self._lock:
+            self._open.pop(place, None)
+
+    def forget(self, step: Step, room_id: str, session_id: str) -> None:
+        """Forget a key."""
+        step.remove(spaces.INBOUND, spaces.place(room_id, session_id))
+        self.drop_open()
+
+    def drop_open(self) -> None:
+        """Close what is open in memory, as after a step that was not committed."""
+        with self._lock:
+            self._open.clear()
+
+    # ------------------------------------------------------------ what we have
+
+    def known(self, step: Step, room_id: str, session_id: str) -> RoomKey | None:
+        """Return what is known of a key, None where we do not have it."""
+        if not spaces.is_sound_id(room_id) or not spaces.is_sound_id(session_id):
+            return None
+        record = step.record(spaces.INBOUND, spaces.place(room_id, session_id))
+        return None if record is None else _key(record)
+
+    def exported(self, step: Step, room_id: str, session_id: str, index: int | None = None) -> str | None:
+        """Return what reads from a place on, or from the first we can; None where we cannot. A secret."""
+        session = self._session(step, room_id, session_id)
+        if session is None:
+            return None
+        return session.export_at(session.first_known_index if index is None else index)
+
+    def _session(self, step: Step, room_id: str, session_id: str) -> InboundGroupSession | None:
+        place = spaces.place(room_id, session_id)
+        with self._lock:
+            found = self._open.get(place)
+            if found is not None:
+                self._open.move_to_end(place)
+                return found
+        record = step.record(spaces.INBOUND, place)
+        if record is None:
+            return None
+        name, pickle = backend_of_pickle(record["pickle"])
+        session: InboundGroupSession = unpickled(self.backend, "inbound_group", name, pickle, step.vault.pickle_key)
+        with self._lock:
+            self._open[place] = session
+            while len(self._open) > OPEN_SESSIONS:
+                self._open.popitem(last=False)
+        return session
+
+    # ------------------------------------------------------------ reading
+
+    def decrypt(self, step: Step, event: Event) -> DecryptedEvent:
+        """Read an ``m.room.encrypted`` event of a room.
+
+        Args:
+            step: to change: the place of the message is noted, so that it cannot be replayed.
+            event: as it came.
+
+        Raises:
+            MissingRoomKey: nobody gave us its key.
+            UnknownMessageIndex: our key begins after it.
+            ReplayedMessage, MismatchedSender, MismatchedRoom: somebody moved it.
+            DecryptionFailed: forged, damaged, or not encrypted for rooms.
+        """
+        content = event.content
+        session_id, ciphertext = content.get("session_id"), content.get("ciphertext")
+        if content.get("algorithm") != MEGOLM or not isinstance(ciphertext, str):
+            raise DecryptionFailed("it is not encrypted with Megolm")
+        key = self.known(step, event.room_id, str(session_id))
+        session = self._session(step, event.room_id, str(session_id)) if key is not None else None
+        if key is None or session is None:
+            raise self._missing(step, event.room_id, str(session_id))
+        if key.sender and key.sender != event.sender:
+            raise MismatchedSender(f"the key of this message belongs to {key.sender}, not to {event.sender}")
+        plaintext, index = session.decrypt(ciphertext)
+        payload = _payload(plaintext)
+        if payload.get("room_id") != event.room_id:
+            raise MismatchedRoom("it was encrypted for another room")
+        self._note_index(step, key, index, event)
+        kind, inner = payload.get("type"), payload.get("content")
+        if not isinstance(kind, str) or not kind or not isinstance(inner, dict):
+            raise DecryptionFailed("it holds no event")
+        relation = content.get("m.relates_to")
+        if relation is not None and "m.relates_to" not in inner:
+            inner = {**inner, "m.relates_to": relation}
+        return DecryptedEvent(kind, inner, key, index)
+
+    def _missing(self, step: Step, room_id: str, session_id: str) -> MissingRoomKey:
+        is_sound = spaces.is_sound_id(room_id) and spaces.is_sound_id(session_id)
+        record = step.record(spaces.WITHHELD, spaces.place(room_id, session_id)) if is_sound else None
+        if record is None:
+            return MissingRoomKey("nobody gave us the key of this message")
+        return MissingRoomKey(f"its key was withheld: {record['code']}", withheld=str(record["code"]))
+
+    def _note_index(self, step: Step, key: RoomKey, index: int, event: Event) -> None:
+        """One place of a session is one event, for ever: the same ciphertext as another event is a replay."""
+        place = spaces.place(key.room_id, key.session_id, str(index))
+        now = f"{event.event_id} {event.origin_server_ts}".encode("utf-8", "surrogatepass")
+        before = step.get(spaces.INDEXES, place)
+        if before is None:
+            step.put(spaces.INDEXES, place, now)
+        elif before != now:
+            raise ReplayedMessage("the same message came as another event before")
+
+    def note_withheld(self, step: Step, room_id: str, session_id: str, code: str) -> None:
+        """Note that somebody does not want to give us a key."""
+        if spaces.is_sound_id(room_id) and spaces.is_sound_id(session_id):
+            step.put_record(spaces.WITHHELD, spaces.place(room_id, session_id), {"code": code[:64]})
+
+
+def _key(record: dict[str, Any]) -> RoomKey:
+    return RoomKey(**{field.name: record[field.name] for field in attrs.fields(RoomKey)})
+
+
+def _payload(plaintext: bytes) -> dict[str, Any]:
+    try:
+        payload = loads(plaintext)
+    except DecodeError:
+        payload = None
+    if not isinstance(payload, dict):
+        raise DecryptionFailed("what it says is no JSON object")
+    return payload

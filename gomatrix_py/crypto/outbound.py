@@ -1,0 +1,225 @@
+"""What our messages to rooms are encrypted with, who was given its key, and when it must be another.
+
+The ratchet that encrypts is stored before the ciphertext leaves: no place of a session is used twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from ..clock import Clock
+from ..codec import dumps
+from . import spaces
+from .account import OwnKeys, unpickled
+from .backend import backend_of_pickle, tagged
+from .backend.base import Backend, OutboundGroupSession
+from .device_info import DeviceInfo
+from .inbound import MEGOLM, Inbound, KeySource, RoomKey
+from .steps import Step
+
+__all__ = ["Outbound", "RoomSettings"]
+
+MESSAGES, LIFE_MS = 100, 7 * 24 * 3600 * 1000
+_MOST_MESSAGES, _LEAST_LIFE_MS = 10_000, 3600 * 1000
+
+
+@attrs.frozen
+class RoomSettings:
+    """How a room wants to be encrypted; what it asks for is kept within sound bounds.
+
+    Attributes:
+        rotation_msgs: after how many messages there must be a new key.
+        rotation_ms: after how long, in milliseconds.
+        visibility: who may read the room's history.
+    """
+
+    rotation_msgs: int = MESSAGES
+    rotation_ms: int = LIFE_MS
+    visibility: str = "shared"
+
+    @classmethod
+    def from_contents(cls, encryption: Any, visibility: Any = None) -> RoomSettings:
+        """Return the settings that the contents of ``m.room.encryption`` and history visibility ask for."""
+        encryption = encryption if isinstance(encryption, dict) else {}
+        visibility = visibility if isinstance(visibility, dict) else {}
+        messages, life_ms = encryption.get("rotation_period_msgs"), encryption.get("rotation_period_ms")
+        seen_by = visibility.get("history_visibility")
+        return cls(
+            min(max(messages, 1), _MOST_MESSAGES) if _is_number(messages) else MESSAGES,
+            max(life_ms, _LEAST_LIFE_MS) if _is_number(life_ms) else LIFE_MS,
+            seen_by if isinstance(seen_by, str) else "shared",
+        )
+
+    @property
+    def is_shared(self) -> bool:
+        """True where those who join later may read what was said before."""
+        return self.visibility in ("shared", "world_readable")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+class Outbound:
+    """Encrypts for rooms.
+
+    Args:
+        backend: for sessions.
+        inbound: where the key of each of our sessions is kept, to read our own messages.
+        clock: for the age of sessions.
+    """
+
+    def __init__(self, backend: Backend, inbound: Inbound, clock: Clock) -> None:
+        self.backend = backend
+        self.inbound = inbound
+        self.clock = clock
+
+    # ------------------------------------------------------------ the session of now
+
+    def ensure(self, step: Step, own: OwnKeys, room_id: str, settings: RoomSettings, to: Iterable[DeviceInfo]) -> str:
+        """Return the id of the session to encrypt with; a new one where the old one must not be used any more.
+
+        Args:
+            step: to change.
+            own: our keys.
+            room_id: of the room.
+            settings: what the room asks for.
+            to: every device that may read what is sent next.
+        """
+        record = step.record(spaces.OUTBOUND, room_id)
+        if record is not None and not self._must_rotate(step, record, settings, to):
+            return str(record["session_id"])
+        return self._begin(step, own, room_id, settings)
+
+    def _must_rotate(
+        self, step: Step, record: dict[str, Any], settings: RoomSettings, to: Iterable[DeviceInfo]
+    ) -> bool:
+        age_ms = self.clock.now_ms() - int(record["created_at"])
+        if record["messages"] >= settings.rotation_msgs or not 0 <= age_ms < settings.rotation_ms:
+            return True
+        if RoomSettings(**record["settings"]).is_shared != settings.is_shared:
+            return True
+        may_read = {(device.user_id, device.device_id, device.curve25519) for device in to}
+        return any(given not in may_read for given in self._given(step, str(record["session_id"])))
+
+    def _begin(self, step: Step, own: OwnKeys, room_id: str, settings: RoomSettings) -> str:
+        self.invalidate(step, room_id)
+        session = self.backend.new_outbound_group()
+        key = RoomKey(
+            room_id,
+            session.id,
+            own.user_id,
+            own.curve25519,
+            own.ed25519,
+            KeySource.OLM,
+            shared_history=settings.is_shared,
+        )
+        self.inbound.add(step, key, session.session_key())
+        record = {
+            "session_id": session.id,
+            "created_at": self.clock.now_ms(),
+            "messages": 0,
+            "settings": attrs.asdict(settings),
+        }
+        self._save(step, room_id, record, session)
+        return session.id
+
+    def _save(self, step: Step, room_id: str, record: dict[str, Any], session: OutboundGroupSession) -> None:
+        record["pickle"] = tagged(self.backend.name, session.pickle(step.vault.pickle_key))
+        step.put_record(spaces.OUTBOUND, spaces.place(room_id), record)
+
+    def _session(self, step: Step, record: dict[str, Any]) -> OutboundGroupSession:
+        name, pickle = backend_of_pickle(record["pickle"])
+        session: OutboundGroupSession = unpickled(self.backend, "outbound_group", name, pickle, step.vault.pickle_key)
+        return session
+
+    def invalidate(self, step: Step, room_id: str) -> None:
+        """Use a new session for the next message to a room."""
+        record = step.record(spaces.OUTBOUND, room_id)
+        if record is not None:
+            for key, _ in list(step.scan(spaces.SHARES, f"{record['session_id']} ")):
+                step.remove(spaces.SHARES, key)
+            step.remove(spaces.OUTBOUND, room_id)
+
+    def invalidate_all(self, step: Step) -> None:
+        """Use new sessions everywhere: this store may be older than what was sent from it."""
+        for room_id, _ in list(step.scan(spaces.OUTBOUND)):
+            self.invalidate(step, room_id)
+
+    # ------------------------------------------------------------ who was given it
+
+    def _given(self, step: Step, session_id: str) -> set[tuple[str, str, str]]:
+        found = set()
+        for key, record in step.records(spaces.SHARES, f"{session_id} "):
+            _, user_id, device_id = key.split(" ")
+            if record["how"] == "given":
+                found.add((user_id, device_id, str(record["curve25519"])))
+        return found
+
+    def not_told(self, step: Step, session_id: str, devices: Iterable[DeviceInfo], how: str) -> list[DeviceInfo]:
+        """Return the devices that were not given the session's key ("given"), or told why not (a code)."""
+        told = {
+            (key.split(" ", 1)[1], record["curve25519"])
+            for key, record in step.records(spaces.SHARES, f"{session_id} ")
+            if record["how"] in ("given", how)
+        }
+        return [one for one in devices if (f"{one.user_id} {one.device_id}", one.curve25519) not in told]
+
+    def note_told(self, step: Step, session_id: str, device: DeviceInfo, how: str, index: int = 0) -> None:
+        """Note that a device is given the session's key from a place on ("given"), or told why not (a code)."""
+        place = spaces.place(session_id, device.user_id, device.device_id)
+        step.put_record(spaces.SHARES, place, {"how": how, "curve25519": device.curve25519, "index": index})
+
+    def shared_index(self, step: Step, session_id: str, device: DeviceInfo) -> int | None:
+        """Return from which place on a device was given a session's key, None where it was not."""
+        record = step.record(spaces.SHARES, spaces.place(session_id, device.user_id, device.device_id))
+        if record is None or record["how"] != "given" or record["curve25519"] != device.curve25519:
+            return None
+        return int(record["index"])
+
+    def room_key(self, step: Step, room_id: str) -> tuple[dict[str, Any], int]:
+        """Return the content of ``m.room_key`` that gives the session of now, and its place. A secret."""
+        record = step.record(spaces.OUTBOUND, room_id)
+        assert record is not None  # noqa: S101 - `ensure` comes first
+        session = self._session(step, record)
+        content = {
+            "algorithm": MEGOLM,
+            "room_id": room_id,
+            "session_id": session.id,
+            "session_key": session.session_key(),
+            "shared_history": RoomSettings(**record["settings"]).is_shared,
+        }
+        return content, session.message_index
+
+    # ------------------------------------------------------------ encrypting
+
+    def encrypt(
+        self, step: Step, own: OwnKeys, room_id: str, event_type: str, content: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the content of an ``m.room.encrypted`` event.
+
+        Args:
+            step: to change: the ratchet moves on. It must be committed before the content leaves.
+            own: our keys.
+            room_id: of the room, for which `ensure` was called.
+            event_type, content: what to say. What it relates to is left readable, for the server's sake.
+        """
+        record = step.record(spaces.OUTBOUND, room_id)
+        assert record is not None  # noqa: S101
+        session = self._session(step, record)
+        relation = content.get("m.relates_to")
+        payload = {"type": event_type, "content": content, "room_id": room_id}
+        ciphertext = session.encrypt(dumps(payload, ascii_only=True))
+        record["messages"] += 1
+        self._save(step, room_id, record, session)
+        encrypted = {
+            "algorithm": MEGOLM,
+            "sender_key": own.curve25519,
+            "ciphertext": ciphertext,
+            "session_id": session.id,
+            "device_id": own.device_id,
+        }
+        return encrypted if relation is None else {**encrypted, "m.relates_to": relation}

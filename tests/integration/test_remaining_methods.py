@@ -1,0 +1,151 @@
+"""Methods of the client that no other test here calls, on a real Synapse."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from gomatrix_py import Client, Event, SQLiteStore
+from gomatrix_py.errors import UsageError
+from gomatrix_py.http.messages import HttpRequest, HttpResponse, Transport
+from gomatrix_py.send.echoes import is_same_event
+from gomatrix_py.testing import DevServer
+from gomatrix_py.testing.pytest_plugin import MatrixUser
+
+
+def bodies(client: Client, room_id: str) -> list[str | None]:
+    """Return the texts of a room, the oldest first."""
+    history = client.messages_iter(room_id, direction="f")
+    return [event.body for event in history if event.type == "m.room.message"]
+
+
+# ------------------------------------------------------------------ the outbox
+
+
+def test_what_is_queued_goes_out_in_order_and_once(alice: Client, bob: Client, room_id: str) -> None:
+    first = alice.queue_text(room_id, "first")
+    second = alice.queue_event(room_id, "m.room.message", {"msgtype": "m.text", "body": "second"})
+    assert [row.id for row in alice.outbox.pending(room_id)] == [first.id, second.id]
+    assert bodies(bob, room_id) == []
+    assert alice.outbox.flush()
+    assert alice.outbox.flush()
+    assert bodies(bob, room_id) == ["first", "second"]
+    assert list(alice.outbox.pending()) == []
+
+
+def test_what_waits_goes_out_before_what_is_sent_now(alice: Client, room_id: str) -> None:
+    alice.queue_text(room_id, "queued")
+    alice.send_text(room_id, "sent")
+    assert bodies(alice, room_id) == ["queued", "sent"]
+
+
+def test_what_is_queued_outlives_the_process(
+    matrix_user: MatrixUser, matrix_server: DevServer, tmp_path: Path
+) -> None:
+    client = matrix_user("carol", store=SQLiteStore(tmp_path / "store"))
+    made = client.create_room().room_id
+    client.queue_text(made, "kept")
+    session = client.session
+    client.close()
+    with Client.from_session(session, store=SQLiteStore(tmp_path / "store")) as later:
+        assert later.outbox.flush()
+        assert bodies(later, made) == ["kept"]
+
+
+def test_a_redaction_waits_too(alice: Client, bob: Client, room_id: str) -> None:
+    sent = alice.send_text(room_id, "a slip")
+    alice.queue_redaction(room_id, sent.event_id, "never mind")
+    assert bob.get_event(room_id, sent.event_id).body == "a slip"
+    assert alice.outbox.flush(room_id=room_id)
+    assert bob.get_event(room_id, sent.event_id).content == {}
+
+
+def test_a_local_echo_is_known_again(alice: Client, room_id: str) -> None:
+    echoes: list[Event] = []
+    alice.on_local_echo(echoes.append)
+    sent = alice.send_text(room_id, "heard at once")
+    (echo,) = echoes
+    assert (echo.event_id, echo.body, echo.sender) == ("", "heard at once", alice.user_id)
+    assert is_same_event(echo, alice.get_event(room_id, sent.event_id))
+    other = alice.send_text(room_id, "heard at once")
+    assert not is_same_event(echo, alice.get_event(room_id, other.event_id))
+
+
+# ------------------------------------------------------------------ sessions
+
+
+def test_a_saved_session_is_its_owners_only(alice: Client, tmp_path: Path) -> None:
+    path = tmp_path / "session.json"
+    alice.save_session(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with Client.from_session(path) as later:
+        assert (later.whoami().device_id, later.user_id) == (alice.device_id, alice.user_id)
+    alice.logout()
+    assert not path.exists()
+
+
+def test_the_environment_says_who_we_are(alice: Client, tmp_path: Path) -> None:
+    said = {"MATRIX_HOMESERVER": alice.homeserver_url, "MATRIX_ACCESS_TOKEN": alice.access_token}
+    with Client.from_env(said) as client:
+        assert (client.user_id, client.device_id) == (alice.user_id, alice.device_id)
+    alice.save_session(tmp_path / "session")
+    with Client.from_env({"MATRIX_SESSION_FILE": str(tmp_path / "session")}) as client:
+        assert client.whoami().user_id == alice.user_id
+    with pytest.raises(UsageError, match="MATRIX_PASSWORD"):
+        Client.from_env({"MATRIX_HOMESERVER": alice.homeserver_url, "MATRIX_USER_ID": alice.user_id})
+
+
+def test_the_environment_may_hold_a_password(matrix_user: MatrixUser) -> None:
+    dodo = matrix_user("dodo", "caucus race")
+    said = {
+        "MATRIX_HOMESERVER": dodo.homeserver_url,
+        "MATRIX_USER_ID": dodo.user_id,
+        "MATRIX_PASSWORD": "caucus race",
+    }
+    with Client.from_env(said) as client:
+        assert client.whoami().user_id == dodo.user_id
+        assert client.device_id != dodo.device_id
+
+
+# ------------------------------------------------------------------ the rest
+
+
+def test_which_direct_chat_we_have_with_somebody(alice: Client, bob: Client) -> None:
+    assert alice.get_direct_room_id(bob.user_id) is None
+    made = alice.direct_room(bob.user_id, create=True)
+    assert made is not None
+    assert alice.get_direct_room_id(bob.user_id) == made.id
+    made.set_direct(None)
+    assert alice.get_direct_room_id(bob.user_id) is None
+
+
+def test_what_the_server_can_do_is_asked_once(alice: Client) -> None:
+    asked: list[str] = []
+    alice.on_request(lambda request: asked.append(request.url))
+    features = alice.server_features()
+    assert "v1.11" in alice.server_versions
+    assert tuple(features.versions) == alice.server_versions
+    assert features.unstable_features
+    assert len(asked) == 1
+    alice.server_features(refresh=True)
+    assert len(asked) == 2
+
+
+def test_a_url_with_a_query_leads_where_it_says(alice: Client, room_id: str) -> None:
+    alice.send_text(room_id, "the newest")
+    url = alice.build_url_with_query(["rooms", room_id, "messages"], {"dir": "b", "limit": 1})
+    page = alice.make_request("GET", url)
+    assert [event["content"]["body"] for event in page["chunk"]] == ["the newest"]
+
+
+class Recorded(Transport):
+    """A homeserver that answers one thing."""
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, {}, b'{"versions": ["v1.16"]}')
+
+
+def test_a_transport_of_ones_own_asks_nobody() -> None:
+    assert Client("https://matrix.example.org", transport=Recorded()).server_versions == ("v1.16",)
