@@ -6,6 +6,7 @@ The names a script needs are here; endpoints as values are in `gomatrix_py.api`,
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
@@ -43,6 +44,7 @@ from .store import InMemoryStore, Storer
 from .sync import DefaultSyncer, Syncer
 
 if TYPE_CHECKING:
+    from .client.encryption import Crypto, CryptoClient, CryptoMixin
     from .store import SQLiteStore
     from .sync import SlidingSyncer
 
@@ -50,6 +52,9 @@ __all__ = [
     "__version__",
     # the client and its parts
     "Client",
+    "Crypto",
+    "CryptoClient",
+    "CryptoMixin",
     "DefaultSyncer",
     "InMemoryStore",
     "Limits",
@@ -112,14 +117,17 @@ __all__ = [
 ]
 
 
+_LATE = {
+    "Crypto": ".client.encryption",
+    "CryptoClient": ".client.encryption",
+    "CryptoMixin": ".client.encryption",
+    "SQLiteStore": ".store",
+    "SlidingSyncer": ".sync",
+}
+
+
 def __getattr__(name: str) -> Any:
     """Import what many scripts do without when it is first asked for."""
-    if name == "SQLiteStore":
-        from .store import SQLiteStore
-
-        return SQLiteStore
-    if name == "SlidingSyncer":
-        from .sync import SlidingSyncer
-
-        return SlidingSyncer
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -44,7 +44,7 @@ __all__ = [
 MAX_ID_BYTES = 255
 
 # Server names: a DNS name, an IPv4 literal or an IPv6 literal in brackets, and perhaps a port.
-_SERVER_NAME = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(?::([0-9]{1,5}))?\Z")
+_SERVER_NAME = re.compile(r"(?=.{1,255}\Z)(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]+)(?::([0-9]{1,5}))?\Z")
 _USER_LOCALPART = re.compile(r"[a-z0-9._=/+-]+\Z")
 _OPAQUE = re.compile(r"[0-9A-Za-z._~-]{1,255}\Z")
 _NAMESPACED = re.compile(r"[a-z][a-z0-9._-]{0,254}\Z")

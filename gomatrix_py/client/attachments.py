@@ -13,7 +13,6 @@ from ..cancellation import CancelToken
 from ..codec import Document, unstructure
 from ..errors import HTTPError, UsageError
 from ..events import Event, ImageMessage, VideoMessage
-from ..events.contents.encrypted_file import EncryptedFile
 from ..ids import parse_mxc
 from ..media.progress import Progress
 from ..media.sources import MediaSource, OpenSource
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ..media.prepare import PreparedFile
+    from ..media.received import ReceivedFile
 
 __all__ = ["AttachmentMethods", "AttachmentOptions"]
 
@@ -243,12 +243,14 @@ class AttachmentMethods(UploadMethods, SendingMethods):
         place = parse_mxc(file.url)
         transfer = Transfer(progress, file.size, cancel, max_bytes)
         if file.encrypted is not None:
-            return self._open_encrypted(file.encrypted, to, transfer)
+            return self._open_encrypted(file, to, transfer, overwrite=overwrite)
         if isinstance(to, (str, os.PathLike)) and Path(to).is_dir():
             return self._fetch_into(to, place, file.filename or None, transfer, overwrite=overwrite)
         return self._fetch(GetMedia(*place), GetMediaLegacy(*place), to, transfer)
 
-    def _open_encrypted(self, file: EncryptedFile, to: Place | None, transfer: Transfer) -> Download:
+    def _open_encrypted(
+        self, file: ReceivedFile, to: Place | None, transfer: Transfer, *, overwrite: bool
+    ) -> Download:
         """Download and decrypt a file; encryption takes this over."""
         raise UsageError(
             "the file is encrypted, and this client has no encryption: it takes the crypto mixin to open it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from ..api import ClientServerApi
 from .accounts import AccountMethods
@@ -20,6 +20,8 @@ from .sending import SendingMethods
 from .syncing import SyncMethods
 
 __all__ = ["Client"]
+
+C = TypeVar("C", bound="Client")
 
 
 class Client(
@@ -63,7 +65,7 @@ class Client(
         }
         return cls(discover_homeserver(user_id_or_server, **wanted), **options)
 
-    def __enter__(self) -> Client:
+    def __enter__(self: C) -> C:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -28,11 +28,11 @@ from .base import BaseClient
 
 __all__ = ["SENT_IN_PLAIN", "OutgoingMethods"]
 
-_PAGES = 50
+_PAGES = 20
+_PAGE = 500
 # reactions are never encrypted: servers count them
 SENT_IN_PLAIN = frozenset({"m.room.encrypted", "m.reaction"})
 _TOO_MANY = 429
-_HOUR_MS = 3600 * 1000
 
 
 class OutgoingMethods(BaseClient):
@@ -246,15 +246,17 @@ class OutgoingMethods(BaseClient):
         return event.content if event is not None else None
 
     def _find_sent(self, row: OutboxRow) -> str | None:
-        """Look for a row among the room's history: the server has forgotten its transaction id by now."""
+        """Look for a row among the room's history: the server has forgotten its transaction id by now.
+
+        No stamp ends the search: ours come from a clock that may be wrong, those of events from anybody.
+        """
         token: str | None = None
         for _ in range(_PAGES):
-            page = self.call(GetMessages(row.room_id, token, limit=100))
+            page = self.call(GetMessages(row.room_id, token, limit=_PAGE))
             for event in page.chunk:
                 if event.transaction_id == row.txn_id and event.sender == (row.sender or self.user_id):
                     return event.event_id
-            oldest = min((event.origin_server_ts for event in page.chunk), default=0)
-            if not page.end or page.end == token or oldest < row.first_tried_ts - _HOUR_MS:
+            if not page.end or page.end == token:
                 return None
             token = page.end
         return None

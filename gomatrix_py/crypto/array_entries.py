@@ -73,6 +73,8 @@ class _Splitter:
         elif token in (b"]", b"}"):
             self._depth -= 1
             self._has_ended = not self._depth
+            if self._has_ended and token != b"]":
+                raise DecodeError("the JSON array does not end as one")
             return self._has_ended
         return token == b"," and self._depth == 1
 

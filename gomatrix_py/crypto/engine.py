@@ -330,7 +330,7 @@ class Engine:
                 raise
 
     def note_readings(self) -> None:
-        """Store which places were read; one commit for many events, as each alone would cost ten times its reading."""
+        """Store which places were read: one commit for many events."""
         with self.lock:
             reading, self._reading = self._reading, Step(self.vault)
             reading.commit()

@@ -171,9 +171,7 @@ def _lines(file: IO[bytes], level: str | None) -> Iterator[_Line]:
 
 
 def _texts(file: IO[bytes]) -> Iterator[str]:
-    number = 0
-    for raw in iter(lambda: file.readline(_LINE_LETTERS + 1), b""):
-        number += 1
+    for number, raw in enumerate(iter(lambda: file.readline(_LINE_LETTERS + 1), b""), 1):
         if len(raw) > _LINE_LETTERS:
             raise UsageError(f"line {number}: it is too long")
         try:

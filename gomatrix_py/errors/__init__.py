@@ -33,7 +33,8 @@
     │   └── SendBlocked                   an earlier message of the room, or what this one needs, cannot be sent
     ├── SyncError
     │   ├── SyncTokenRejected             the server keeps refusing our `since`
-    │   └── ListenerFailed                a listener raised and the policy says stop
+    │   ├── ListenerFailed                a listener raised and the policy says stop
+    │   └── HandlerTimeout                a listener took longer than it may; goes to the listener policy
     ├── TaskError                         work that a server does in the background
     │   ├── TaskFailed                    it ended without having done it
     │   └── TaskTimeout                   it had not ended when our time was up, and goes on
@@ -130,6 +131,7 @@ from .stores import (
     StoreTooNew,
 )
 from .sync import (
+    HandlerTimeout,
     ListenerFailed,
     SyncError,
     SyncTokenRejected,
@@ -209,6 +211,7 @@ __all__ = [
     "SyncError",
     "SyncTokenRejected",
     "ListenerFailed",
+    "HandlerTimeout",
     "TaskError",
     "TaskFailed",
     "TaskTimeout",

@@ -8,6 +8,7 @@ __all__ = [
     "SyncError",
     "SyncTokenRejected",
     "ListenerFailed",
+    "HandlerTimeout",
 ]
 
 
@@ -27,3 +28,7 @@ class ListenerFailed(SyncError):
 
     The event stays in the journal and is delivered again by the next sync.
     """
+
+
+class HandlerTimeout(SyncError):
+    """A listener took longer than it may; its event is set aside, and its thread, which cannot be ended, goes on."""

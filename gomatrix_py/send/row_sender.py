@@ -138,12 +138,17 @@ class RowSender:
                     raise RequestCancelled("the sending was cancelled", was_sent=may_be_sent) from error
 
     def _once(self, row: OutboxRow, cancel: CancelToken | None) -> str:
-        is_old = row.first_tried_ts and self.clock.now_ms() - row.first_tried_ts > SERVER_REMEMBERS_MS
-        if is_old and self.find_sent is not None:
+        if self._is_old(row) and self.find_sent is not None:
             found = self.find_sent(row)
             if found is not None:
                 return found
         return self.transmit(row, cancel)
+
+    def _is_old(self, row: OutboxRow) -> bool:
+        """Tell whether the server may have forgotten the row's transaction id."""
+        age_ms = self.clock.now_ms() - row.first_tried_ts
+        # where the clock was set back since, nobody knows how old it is
+        return bool(row.first_tried_ts) and not 0 <= age_ms <= SERVER_REMEMBERS_MS
 
     def _wait_s(
         self, row: OutboxRow, error: MatrixError, outcome: Outcome, attempts: int, deadline: float | None

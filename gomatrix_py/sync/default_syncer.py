@@ -26,6 +26,7 @@ class DefaultSyncer(StoringSyncer):
             accounts get much smaller, but `Room.members` and what is counted from it then hold those only;
             the rest comes with `load_members`. Off by default, so that a room's members are its members.
         retry_wait_s: how long to wait at most after failed syncs, in seconds.
+        workers, handler_timeout_s: let listeners run on threads, see `StoringSyncer`.
     """
 
     def __init__(
@@ -39,6 +40,8 @@ class DefaultSyncer(StoringSyncer):
         timeline_limit: int = 50,
         lazy_load_members: bool = False,
         retry_wait_s: float = 10.0,
+        workers: int = 0,
+        handler_timeout_s: float | None = None,
     ) -> None:
         super().__init__(
             user_id,
@@ -47,6 +50,8 @@ class DefaultSyncer(StoringSyncer):
             deliver_initial=deliver_initial,
             fill_gaps=fill_gaps,
             retry_wait_s=retry_wait_s,
+            workers=workers,
+            handler_timeout_s=handler_timeout_s,
         )
         self.timeline_limit = timeline_limit
         self.lazy_load_members = lazy_load_members

@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-__all__ = ["Job", "LanePool", "Runner"]
+__all__ = ["Abandoned", "LanePool", "Runner"]
 
 W = TypeVar("W")
 
 MOST_ABANDONED = 64
 
 
-class Job(Generic[W]):
+class Abandoned(BaseException):
+    """This thread took too long: another one has its work now."""
+
+
+class _Job(Generic[W]):
     """A piece of work in a lane."""
 
     __slots__ = ("lane", "work")
@@ -39,23 +43,35 @@ class Runner(Generic[W]):
     def __init__(self, pool: LanePool[W], place: int) -> None:
         self.pool = pool
         self.place = place
-        self.job: Job[W] | None = None
+        self.job: _Job[W] | None = None
         self.step: object = None
         self.deadline = 0.0
         self.is_abandoned = False
         self.thread = threading.Thread(target=pool.run, args=(self,), name=f"gomatrix_py-worker-{place}", daemon=True)
 
     def begin_step(self, step: object) -> None:
-        """Start the time limit anew."""
+        """Start the time limit anew.
+
+        Raises:
+            Abandoned: it was over before.
+        """
         with self.pool.changed:
+            if self.is_abandoned:
+                raise Abandoned
             self.step = step
             if self.pool.limit_s is not None:
                 self.deadline = time.monotonic() + self.pool.limit_s
                 self.pool.changed.notify_all()
 
     def end_step(self) -> None:
-        """Stop the time limit."""
+        """Stop the time limit.
+
+        Raises:
+            Abandoned: it was over before.
+        """
         with self.pool.changed:
+            if self.is_abandoned:
+                raise Abandoned
             self.step = None
 
 
@@ -65,9 +81,9 @@ class LanePool(Generic[W]):
     Args:
         workers: how many jobs are done at the same time.
         do: does one; called with the runner and its job. What it raises ends the pool's work.
-        give_up: called with a job and its step where the step took longer than `limit_s`. Python cannot end its
-            thread: it is left to itself, and another one takes its place. What this raises ends the pool's work.
-        most: of jobs in hand; `put` waits where there are more.
+        give_up: called with a job and the step it is at where that took longer than `limit_s`. Python cannot end
+            its thread: it is left to itself, and another one takes its place. What this raises ends the pool's work.
+        most: of jobs in hand; `put` waits until there are fewer.
         limit_s: for each step, in seconds; None for no limit.
 
     Attributes:
@@ -91,9 +107,9 @@ class LanePool(Generic[W]):
         self.failure: BaseException | None = None
         self._do = do
         self._give_up = give_up
-        self._lanes: dict[str, deque[Job[W]]] = {}
+        self._lanes: dict[str, deque[_Job[W]]] = {}
         self._ready: deque[str] = deque()
-        self._busy: dict[str, Job[W]] = {}
+        self._busy: dict[str, _Job[W]] = {}
         self._runners: set[Runner[W]] = set()
         self._abandoned = 0
         self._waiting = 0
@@ -124,19 +140,32 @@ class LanePool(Generic[W]):
             self._on_failure = on_failure or _nothing
             self._is_open = True
 
-    def put(self, lane: str, work: W) -> bool:
-        """Take a job; block while there are too many. Returns False where the pool is closed."""
+    def put(self, works: Sequence[tuple[str, W]]) -> int:
+        """Take jobs, each with its lane; block while there are too many.
+
+        Returns:
+            How many were taken: not all where the pool was closed meanwhile.
+        """
+        taken = 0
         with self.changed:
-            self.changed.wait_for(lambda: self.in_hand < self.most or not self._is_open)
-            if not self._is_open:
-                return False
-            self._lanes.setdefault(lane, deque()).append(Job(lane, work))
-            self._waiting += 1
-            if lane not in self._busy and len(self._lanes[lane]) == 1:
-                self._ready.append(lane)
-            self._man()
-            self.changed.notify_all()
-            return True
+            while taken < len(works):
+                self.changed.wait_for(lambda: self.in_hand < self.most or not self._is_open)
+                if not self._is_open:
+                    break
+                fitting = works[taken : taken + self.most - self.in_hand]
+                for lane, work in fitting:
+                    self._add(_Job(lane, work))
+                taken += len(fitting)
+                self._man()
+                self.changed.notify_all()
+        return taken
+
+    def _add(self, job: _Job[W]) -> None:
+        jobs = self._lanes.setdefault(job.lane, deque())
+        jobs.append(job)
+        self._waiting += 1
+        if job.lane not in self._busy and len(jobs) == 1:
+            self._ready.append(job.lane)
 
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
         """Block until nothing is in hand, the pool is closed, or the time is over; tell whether nothing is."""
@@ -177,8 +206,8 @@ class LanePool(Generic[W]):
         while len(self._runners) < wanted:
             places = {runner.place for runner in self._runners}
             runner = Runner(self, next(place for place in range(1, self.workers + 1) if place not in places))
-            self._runners.add(runner)
             runner.thread.start()
+            self._runners.add(runner)
         if self.limit_s is not None and self._watch is None:
             self._watch = threading.Thread(target=self._watch_over, name="gomatrix_py-watch", daemon=True)
             self._watch.start()
@@ -204,7 +233,7 @@ class LanePool(Generic[W]):
             if failure is not None:
                 self._fail(failure)
 
-    def _next(self, runner: Runner[W]) -> Job[W] | None:
+    def _next(self, runner: Runner[W]) -> _Job[W] | None:
         with self.changed:
             self.changed.wait_for(lambda: self._ready or not self._is_open)
             if not self._is_open:
@@ -217,7 +246,7 @@ class LanePool(Generic[W]):
             self._busy[lane] = job
             return job
 
-    def _free(self, job: Job[W]) -> None:
+    def _free(self, job: _Job[W]) -> None:
         self._busy.pop(job.lane, None)
         if self._lanes.get(job.lane):
             self._ready.append(job.lane)
@@ -245,12 +274,13 @@ class LanePool(Generic[W]):
                         self._watch = None
                         return
                     self.changed.wait(self._next_deadline_s())
+                left = [(runner.job, runner.step) for runner in overdue if runner.job is not None]
                 for runner in overdue:
                     runner.is_abandoned = True
                     self._runners.discard(runner)
                     self._abandoned += 1
-            for runner in overdue:
-                self._leave(runner)
+            for job, step in left:
+                self._leave(job, step)
 
     def _overdue(self) -> list[Runner[W]]:
         now = time.monotonic()
@@ -260,13 +290,10 @@ class LanePool(Generic[W]):
         deadlines = [runner.deadline for runner in self._runners if runner.step is not None]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
-    def _leave(self, runner: Runner[W]) -> None:
-        job = runner.job
-        if job is None:
-            return
+    def _leave(self, job: _Job[W], step: object) -> None:
         failure: BaseException | None = None
         try:
-            self._give_up(job.work, runner.step)
+            self._give_up(job.work, step)
             if self._abandoned > MOST_ABANDONED:
                 failure = TimeoutError(f"{self._abandoned} threads hang")
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits

@@ -73,6 +73,7 @@ class SlidingSyncer(StoringSyncer):
         deliver_initial: deliver history too.
         fill_gaps: how many left-out events per room to fetch and deliver in order; 0 only notes the gap.
         retry_wait_s: how long to wait at most after failed syncs, in seconds.
+        workers, handler_timeout_s: let listeners run on threads, see `StoringSyncer`.
 
     Source: MSC4186, as Synapse serves it.
     """
@@ -90,6 +91,8 @@ class SlidingSyncer(StoringSyncer):
         deliver_initial: bool = False,
         fill_gaps: int = 0,
         retry_wait_s: float = 10.0,
+        workers: int = 0,
+        handler_timeout_s: float | None = None,
     ) -> None:
         super().__init__(
             user_id,
@@ -98,6 +101,8 @@ class SlidingSyncer(StoringSyncer):
             deliver_initial=deliver_initial,
             fill_gaps=fill_gaps,
             retry_wait_s=retry_wait_s,
+            workers=workers,
+            handler_timeout_s=handler_timeout_s,
         )
         everything = {"all": SlidingList(list(ROOM_STATE), TIMELINE_LIMIT)}
         self.lists = everything if lists is None else {name: _with_own_member(one) for name, one in lists.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import attrs
 
 from ..api.sync import SyncResponse
+from ..cancellation import CancelToken
 from ..collector import quiet_collector
 from ..errors import (
     DecodeError,
@@ -23,15 +25,16 @@ from ..errors import (
 from ..events import Event
 from ..events.skim import NO_EVENTS
 from ..rooms import Room
-from ..store.base import MAX_TRIES, Storer, SyncStorer, is_sync_storer
+from ..store.base import Storer, SyncStorer, is_sync_storer
 from ..store.journal import Journal
 from ..store.records import InboxRow, SyncBatch
+from .delivery import Delivery, Watched
 from .handling import handling
-from .listeners import ListenerPolicy, log_listener_error
+from .listeners import Listener, ListenerPolicy, log_listener_error
 from .listening import Listening
 from .planner import Planner
 
-__all__ = ["AroundCommit", "OpenEvent", "StoringSyncer"]
+__all__ = ["AroundCommit", "OpenEvent", "Processed", "StoringSyncer"]
 
 log = logging.getLogger("gomatrix_py.sync")
 
@@ -45,13 +48,43 @@ LONGEST_WAIT_S = 3600.0
 LONGEST_LOCKED_WAIT_S = 300.0
 
 
+@attrs.frozen
+class Processed:
+    """What one answer took.
+
+    Attributes:
+        size: of the answer, in bytes.
+        events: how many were for the listeners.
+        plan_s: for finding out what it changes, in seconds.
+        commit_s: for storing that.
+        deliver_s: for the listeners; with workers, for handing over.
+    """
+
+    size: int
+    events: int
+    plan_s: float
+    commit_s: float
+    deliver_s: float
+
+    @classmethod
+    def between(cls, size: int, events: int, moments: Sequence[float]) -> Processed:
+        """Return what was done between four moments."""
+        begun, planned, stored, ended = moments
+        return cls(size, events, planned - begun, stored - planned, ended - stored)
+
+
 class StoringSyncer(Listening):
     """Processes /sync answers into a store and tells listeners what happened.
 
     Each event reaches its listeners once and in order of its room. The first sync sets the scene: state
     is applied, and only what waits for an answer (invites, knocks, to-device messages) is delivered. An
     event whose listeners raise goes by the listener policy; one whose delivery ended the process three
-    times is set aside, see `SyncStorer.quarantined`.
+    times is set aside, see `Client.quarantine`.
+
+    With `workers`, listeners run on threads while a sync of the client runs: still in order within a room, and
+    rooms side by side. The sync waits where a thousand events are in flight. A sync that is stopped lets what runs
+    finish, for half a minute at most; what waits stays in the journal for the next one. A whole answer is told to
+    its listeners when its events are in flight, not when they are handled.
 
     Args:
         user_id: our own; the client fills it in where it is "".
@@ -61,6 +94,19 @@ class StoringSyncer(Listening):
         deliver_initial: deliver what the first sync brings too.
         fill_gaps: how many left-out events per room to fetch and deliver in order; 0 only notes the gap.
         retry_wait_s: how long to wait at most after failed syncs, in seconds.
+        workers: how many rooms may be handled at the same time, each by a thread; 0 handles everything in the
+            thread that syncs.
+        handler_timeout_s: how long a listener may take, in seconds; needs workers. One that takes longer is
+            reported to the listener policy as `HandlerTimeout`, its event is set aside, and its room goes on
+            with another thread. Python cannot end the thread that hangs: what it still does, it does.
+
+    Attributes:
+        around_commit: entered with each answer, and left when that is stored.
+        open_event: reads what is encrypted.
+        on_processed: told of each answer that was processed, and how long that took.
+
+    Raises:
+        UsageError: fewer than no workers, or a time limit without any.
     """
 
     def __init__(
@@ -72,6 +118,8 @@ class StoringSyncer(Listening):
         deliver_initial: bool = False,
         fill_gaps: int = 0,
         retry_wait_s: float = 10.0,
+        workers: int = 0,
+        handler_timeout_s: float | None = None,
     ) -> None:
         super().__init__()
         self.user_id = user_id
@@ -82,6 +130,8 @@ class StoringSyncer(Listening):
         self.retry_wait_s = retry_wait_s
         self.around_commit: AroundCommit | None = None
         self.open_event: OpenEvent | None = None
+        self.on_processed: Callable[[Processed], None] | None = None
+        self.delivery = Delivery(self._notify, self._report, workers, handler_timeout_s)
         self._own_journal = Journal()
         self._failures = 0
 
@@ -97,16 +147,22 @@ class StoringSyncer(Listening):
         for problem in response.problems:
             log.warning("left out of the sync answer: %s: %s", problem.path, problem.message)
         store, size = self.store, len(response.body)
+        moments = [time.monotonic()]
         with quiet_collector(size):
             batch = self.plan(response, since)
+        moments.append(time.monotonic())
         if is_sync_storer(store):
             with quiet_collector(size):
                 rows = self._committed(store, response, since, batch)
             self._failures = 0
+            moments.append(time.monotonic())
             self.deliver(store, rows)
         else:
             self._failures = 0
+            moments.append(moments[-1])
             self._process_with_six_methods(store, batch)
+        if self.on_processed is not None:
+            self.on_processed(Processed.between(size, len(batch.inbox), [*moments, time.monotonic()]))
         for callback in self._response_listeners:
             try:
                 callback(response, since)
@@ -173,37 +229,24 @@ class StoringSyncer(Listening):
         Raises:
             ListenerFailed: the policy says to stop; this event and those after it stay in the journal.
         """
-        if not rows:
-            return
-        done = 0
-        try:
-            for row in rows:
-                self._notify(row)
-                done += 1
-        finally:
-            if done:
-                store.mark_delivered(rows[:done])
+        self.delivery.deliver(store, rows)
 
     def deliver_again(self) -> None:
         """Deliver what an earlier run journalled but did not finish.
 
-        Each row is counted before its listeners run, so that one that keeps ending the process is set
-        aside instead of ending it for ever.
+        What was with its listeners when the process ended, or the sync, comes alone and first of its room; where
+        that has happened three times it is set aside.
 
         Raises:
             ListenerFailed: the policy says to stop.
         """
-        store = self.store if is_sync_storer(self.store) else self._own_journal
-        for row in store.undelivered():
-            if row.tries >= MAX_TRIES - 1:
-                log.error("set aside after %d tries: %s in %s", row.tries + 1, row.event_id, row.room_id)
-                store.set_aside(row, "its delivery ended the process again and again")
-                continue
-            store.begin_try(row)
-            self._notify(row)
-            store.mark_delivered([row])
+        self.delivery.deliver_again(self.store if is_sync_storer(self.store) else self._own_journal)
 
-    def _notify(self, row: InboxRow) -> None:
+    def delivering(self, cancel: CancelToken) -> AbstractContextManager[None]:
+        """Return a block during which listeners run on threads, where there are workers; see `Delivery.run`."""
+        return self.delivery.run(cancel)
+
+    def _notify(self, row: InboxRow, watched: Watched | None) -> None:
         try:
             event = Event.from_json(row.json, row.room_id, row.source)
         except DecodeError as error:
@@ -212,11 +255,20 @@ class StoringSyncer(Listening):
         if self.open_event is not None and event.type in self.listeners.sealed_types:
             event = self.open_event(event, row)
         for listener in self.listeners.hearing(row.source, event):
+            if watched is not None:
+                watched.begin_step((event, listener))
             try:
                 with handling(row, listener):
                     listener(event)
             except Exception as error:  # noqa: BLE001 - a listener may raise anything
+                if watched is not None:
+                    watched.end_step()
                 self.listener_policy(event, listener, error)
+            if watched is not None:
+                watched.end_step()
+
+    def _report(self, event: Event, listener: Listener, error: Exception) -> None:
+        self.listener_policy(event, listener, error)
 
     # ------------------------------------------------------------ stores that only have gomatrix's six
 

@@ -25,7 +25,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ..client import Client
 from ..errors import MatrixError, UsageError
@@ -55,6 +55,9 @@ main()
 """
 
 _NO_LIMIT = {"per_second": 100_000, "burst_count": 100_000}
+
+
+C = TypeVar("C", bound=Client)
 
 
 class DevServerError(MatrixError):
@@ -230,19 +233,30 @@ class DevServer:
 
     # ------------------------------------------------------------ people
 
-    def register(self, name: str, password: str, admin: bool = False, **options: Any) -> Client:
+    @overload
+    def register(
+        self, name: str, password: str, admin: bool = False, *, client_class: type[C], **options: Any
+    ) -> C: ...
+
+    @overload
+    def register(self, name: str, password: str, admin: bool = False, **options: Any) -> Client: ...
+
+    def register(
+        self, name: str, password: str, admin: bool = False, *, client_class: Any = Client, **options: Any
+    ) -> Any:
         """Make an account, by the shared secret, and return a client that is logged in.
 
         Args:
             name: the localpart.
             password: of the account.
             admin: make it a server administrator.
+            client_class: such as `CryptoClient`.
             options: as for `Client`; a store and syncer of its own, for example.
 
         Raises:
             HTTPError: the name is taken, or is none.
         """
-        client = Client(self.url, **options)
+        client = client_class(self.url, **options)
         self._clients.append(client)
         url = client.build_base_url("_synapse", "admin", "v1", "register")
         nonce = client.make_request("GET", url)["nonce"]
@@ -254,9 +268,15 @@ class DevServer:
         client.set_credentials(answer["user_id"], answer["access_token"], answer["device_id"])
         return client
 
-    def login(self, name: str, password: str, **options: Any) -> Client:
-        """Return a client with a new session of an account."""
-        client = Client(self.url, **options)
+    @overload
+    def login(self, name: str, password: str, *, client_class: type[C], **options: Any) -> C: ...
+
+    @overload
+    def login(self, name: str, password: str, **options: Any) -> Client: ...
+
+    def login(self, name: str, password: str, *, client_class: Any = Client, **options: Any) -> Any:
+        """Return a client with a new session of an account; see `register`."""
+        client = client_class(self.url, **options)
         self._clients.append(client)
         client.login_with_password(name, password)
         return client

@@ -62,7 +62,7 @@ def matrix_user(matrix_server: DevServer) -> Iterator[MatrixUser]:
 
         def register(name: str = "user", password: str = "", **options: Any) -> Client:
             unique = f"{name}-{secrets.token_hex(4)}"
-            client = matrix_server.register(unique, password or secrets.token_hex(8), **options)
+            client: Client = matrix_server.register(unique, password or secrets.token_hex(8), **options)
             return clients.enter_context(client)
 
         yield register

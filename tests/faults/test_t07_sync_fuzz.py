@@ -16,6 +16,7 @@ from gomatrix_py.api.sync import SyncResponse
 from gomatrix_py.codec import RawJSON, loads_tolerant
 from gomatrix_py.errors import DecodeError
 from gomatrix_py.events import Event
+from gomatrix_py.events.skim import skim
 from gomatrix_py.store import InboxRow, InMemoryStore, SQLiteStore, SyncBatch, SyncStorer
 from gomatrix_py.sync import DefaultSyncer, planner
 from tests.kit.fault_mixes import of_size
@@ -180,7 +181,6 @@ def test_the_control_a_reader_that_gives_up_on_a_list_is_found_out(
     pair: Pair, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As one does that decodes the events of a list all at once."""
-    skim = planner.skim
 
     def all_or_nothing(array: bytes | RawJSON) -> Any:
         found = skim(array)

@@ -20,7 +20,7 @@ from gomatrix_py.sync import DefaultSyncer
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 
-SYNCER_METHODS = "on_event on_event_type on_response on_source remove_listener".split()
+SYNCER_METHODS = ["on_event", "on_event_type", "on_response", "on_source", "remove_listener"]
 
 # What cannot be called here, why, and the test that calls it instead.
 NOT_CALLED = {

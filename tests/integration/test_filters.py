@@ -107,7 +107,7 @@ def test_a_changed_filter_is_uploaded_again(alice: Client) -> None:
     alice.sync_once()
     assert len(seen.uploads) == 1
     assert before not in seen.used
-    assert alice.get_filter(seen.used[0]).raw == {"room": {"timeline": {"limit": 3}}}
+    assert alice.get_filter(seen.used[0]).raw == alice.syncer.get_filter_json(alice.user_id)
 
 
 def test_a_filter_of_the_users_own_is_used(matrix_user: MatrixUser) -> None:

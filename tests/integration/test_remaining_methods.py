@@ -6,13 +6,15 @@ import stat
 from pathlib import Path
 
 import pytest
+import requests
 
 from gomatrix_py import Client, Event, SQLiteStore
-from gomatrix_py.errors import UsageError
+from gomatrix_py.errors import NotFound, UsageError
 from gomatrix_py.http.messages import HttpRequest, HttpResponse, Transport
 from gomatrix_py.send.echoes import is_same_event
 from gomatrix_py.testing import DevServer
 from gomatrix_py.testing.pytest_plugin import MatrixUser
+from tests.kit.cas_server import CasServer
 
 
 def bodies(client: Client, room_id: str) -> list[str | None]:
@@ -107,6 +109,55 @@ def test_the_environment_may_hold_a_password(matrix_user: MatrixUser) -> None:
     with Client.from_env(said) as client:
         assert client.whoami().user_id == dodo.user_id
         assert client.device_id != dodo.device_id
+
+
+def test_the_addresses_of_single_sign_on_lead_to_the_provider() -> None:
+    with CasServer("hatter") as cas:
+        cas_config = {"enabled": True, "server_url": cas.url, "idp_name": "Tea party"}
+        with DevServer(config={"cas_config": cas_config}) as server, Client(server.url) as client:
+            back = "http://127.0.0.1:1/back"
+            for url in (client.get_sso_redirect_url(back), client.get_idp_redirect_url("cas", back, "login")):
+                answer = requests.get(url, allow_redirects=False, timeout=30)
+                assert answer.status_code == 302
+                assert answer.headers["Location"].startswith(cas.url)
+
+
+# ------------------------------------------------------------------ rooms by their handle
+
+
+def test_the_directory_lists_a_room_that_wants_it(alice: Client, room_id: str) -> None:
+    room = alice.room(room_id)
+    assert room.get_visibility().visibility == "private"
+    room.set_visibility("public")
+    assert room.get_visibility().visibility == "public"
+
+
+def test_a_room_is_encrypted_for_good(alice: Client, room_id: str) -> None:
+    room = alice.room(room_id)
+    alice.sync_once()
+    was_encrypted = room.is_encrypted
+    room.enable_encryption()
+    alice.sync_once()
+    assert (was_encrypted, room.is_encrypted) == (False, True)
+    assert room.encryption is not None
+    assert room.encryption.algorithm == "m.megolm.v1.aes-sha2"
+
+
+def test_several_power_levels_at_once(alice: Client, bob: Client, room_id: str) -> None:
+    room = alice.room(room_id)
+    alice.sync_once()
+    levels = room.edit_power_levels().with_user(bob.user_id, 50).with_event("m.room.name", 75)
+    room.set_power_levels(levels)
+    alice.sync_once()
+    assert room.power_level(bob.user_id) == 50
+    assert not room.may_send(bob.user_id, "m.room.name", is_state=True)
+    assert room.may_send(bob.user_id, "m.room.topic", is_state=True)
+
+
+def test_a_room_is_reported(bob: Client, room_id: str) -> None:
+    bob.room(room_id).report("all mad here")
+    with pytest.raises(NotFound):
+        bob.room("!nowhere:localhost").report("there is no such room")
 
 
 # ------------------------------------------------------------------ the rest

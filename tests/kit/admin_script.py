@@ -46,6 +46,7 @@ class ScriptedAdmin(AdminCaller):
     def __init__(self, **answers: Answer) -> None:
         self.answers = answers
         self.called: list[Endpoint[Any]] = []
+        self.options: list[dict[str, Any]] = []
         self.stepping = SteppingClock()
         self._lock = threading.Lock()
 
@@ -54,6 +55,7 @@ class ScriptedAdmin(AdminCaller):
         endpoint.to_request(Target("https://example.org", "a-token"))
         with self._lock:
             self.called.append(endpoint)
+            self.options.append(options)
             answer = self.answers[type(endpoint).__name__]
             if isinstance(answer, list):
                 answer = answer.pop(0)

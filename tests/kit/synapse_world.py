@@ -50,7 +50,8 @@ class World:
 
     def user(self, name: str = "user", password: str = PASSWORD, **options: Any) -> Client:
         """Make an account with a name of its own."""
-        return self.server.register(f"{name}-{secrets.token_hex(4)}", password, **options)
+        made: Client = self.server.register(f"{name}-{secrets.token_hex(4)}", password, **options)
+        return made
 
     def outsider(self) -> SynapseAdmin:
         """Return the admin API as somebody without rights has it."""

@@ -58,7 +58,8 @@ class Mutated:
 
     def body(self, prefix: str = "") -> bytes:
         """Return the answer as bytes; `prefix` goes into each event id, so that answers are not repetitions."""
-        value, slices = self.answer, {}
+        value: Any = self.answer
+        slices: dict[bytes, bytes | None] = {}
         # the last ones first: taking out a member of a list moves those behind it
         for number, one in enumerate(sorted(self.mutations, key=lambda one: list(map(str, one.path)), reverse=True)):
             mark = f"\ue000{number}\ue000"

@@ -22,7 +22,7 @@ from gomatrix_py.events import Event, EventSource
 from gomatrix_py.store.key_values import MemoryKeyValues
 from tests.kit.forgetful_server import FrozenClock
 
-__all__ = ["ALICE", "BOB", "CAROL", "Side", "Wire", "acquainted", "run_to", "signed_keys"]
+__all__ = ["ALICE", "BOB", "CAROL", "Side", "Wire", "acquainted", "confirm_both", "pair", "run_to", "signed_keys"]
 
 ALICE, BOB, CAROL = "@alice:hs", "@bob:hs", "@carol:hs"
 Tampering = Callable[["Side", Outgoing], Iterable[Outgoing]]
@@ -164,6 +164,14 @@ def acquainted(*sides: Side) -> Wire:
     return Wire(*sides)
 
 
+def pair(
+    first: BackendName = "vodozemac", second: BackendName = "vodozemac", names: tuple[str, str] = (ALICE, BOB)
+) -> tuple[Side, Side, Wire]:
+    """Return two devices that know each other, and the server between them."""
+    alice, bob = Side(names[0], "A1", first), Side(names[1], "B1", second)
+    return alice, bob, acquainted(alice, bob)
+
+
 def run_to(state: State, alice: Side, bob: Side, wire: Wire) -> Verification:
     """Bring Alice's verification with Bob into a state, with nothing left on the way; Bob's is where it fits."""
     if state is State.ASKED:
@@ -212,3 +220,13 @@ def _run_on(state: State, alice: Side, bob: Side, wire: Wire) -> None:
         bob.do(theirs.confirm)
         wire.pump()
     wire.tampering = lambda sender, message: [message]
+
+
+def confirm_both(alice: Side, bob: Side, wire: Wire) -> None:
+    """See that both show the same, and confirm it."""
+    ours, theirs = alice.only, bob.only
+    assert len(ours.emoji) == 7
+    assert (ours.emoji, ours.decimals) == (theirs.emoji, theirs.decimals)
+    for side, run in ((alice, ours), (bob, theirs)):
+        side.do(run.confirm)
+        wire.pump()

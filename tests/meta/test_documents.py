@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+from gomatrix_py import Client, DefaultSyncer
+from gomatrix_py.client.attachments import AttachmentOptions
+from gomatrix_py.client.room_handle import RoomHandle
+from gomatrix_py.http.endpoint import Call, Caller
 from tests.meta.names import check_expression
 from tests.meta.rst import DOCUMENTS, literals, parse, read, snippet, snippets
 from tests.meta.tree import ROOT
 
+# What shows how to use the package, and calls methods and arguments by their bare names.
+GUIDES = {
+    "docs/media.rst",
+    "docs/rooms.rst",
+    "docs/sending.rst",
+    "docs/signing_in.rst",
+    "docs/syncing.rst",
+}
+
 EXPECTED = {
+    *GUIDES,
     "ARCHITECTURE.rst",
     "CHANGELOG.rst",
     "CONTRIBUTING.rst",
     "README.rst",
     "SECURITY.rst",
     "docs/gomatrix.rst",
+    "docs/nio.rst",
     "docs/operations.rst",
+    "docs/synadm.rst",
+    "docs/synapse.rst",
 }
+
+# Pages whose tables and words have a test of their own: the names of arguments, or of other software, stand in them.
+HAVE_THEIR_OWN_TEST = {"docs/gomatrix.rst", "docs/nio.rst", "docs/synadm.rst", "docs/synapse.rst"}
 
 
 def test_every_document_is_there() -> None:
@@ -95,11 +117,40 @@ def read_tree(name: str) -> str:
     return Path(ROOT, name).read_text(encoding="utf-8")
 
 
-# In docs/gomatrix.rst the names of arguments stand for themselves; its table has a test of its own.
-@pytest.mark.parametrize("document", sorted(EXPECTED - {"docs/gomatrix.rst"}))
+@functools.cache
+def bare_names() -> set[str]:
+    """Return the methods of a client, a room and a syncer, and the names of their arguments."""
+    names = {"room=True", *AttachmentOptions.__annotations__, *inspect.signature(DefaultSyncer).parameters}
+    for owner in (Client, RoomHandle, DefaultSyncer):
+        for name in [name for name in dir(owner) if not name.startswith("_")]:
+            value = inspect.getattr_static(owner, name)
+            called = value.__get__(Caller(), Caller) if isinstance(value, Call) else value
+            names.add(name)
+            names |= set(inspect.signature(called).parameters) if callable(called) else set()
+    return names
+
+
+def complaint_in_guide(literal: str) -> str:
+    """Return what is wrong with a name of a guide, "" for nothing."""
+    return "" if literal in bare_names() or re.fullmatch(r"keyring|media", literal) else complaint_about(literal)
+
+
+@pytest.mark.parametrize("document", sorted(EXPECTED - HAVE_THEIR_OWN_TEST - GUIDES))
 def test_every_name_in_a_document_exists(document: str) -> None:
     found = list(literals(document))
     assert [complaint for literal in found if (complaint := complaint_about(literal))] == []
+
+
+@pytest.mark.parametrize("document", sorted(GUIDES))
+def test_every_name_in_a_guide_exists(document: str) -> None:
+    found = list(literals(document))
+    assert len(found) > 5
+    assert [complaint for literal in found if (complaint := complaint_in_guide(literal))] == []
+
+
+def test_a_bare_name_that_leads_nowhere_is_noticed() -> None:
+    assert {"send_text", "max_bytes", "deliver_initial", "display_name", "caption"} <= bare_names()
+    assert complaint_in_guide("teleport") != ""
 
 
 def test_the_readme_names_what_it_is_about() -> None:
@@ -113,7 +164,7 @@ def test_the_readme_names_what_it_is_about() -> None:
         "client.send_text(room, text, colour)",
         "client.send_text(room, text, colour=red)",
         "Teleporter",
-        "gomatrix_py.crypto",
+        "gomatrix_py.teleport",
         "gomatrix_py.errors.Nonsense",
         "make tea",
         "examples/teleport_bot.py",

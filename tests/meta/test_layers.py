@@ -33,6 +33,8 @@ FLOORS = {
     "gomatrix_py.store.outbox": 5,
     "gomatrix_py.store.records": 5,
     "gomatrix_py.media": 6,
+    "gomatrix_py.media.arrival": 5,
+    "gomatrix_py.media.filenames": 5,
     "gomatrix_py.send": 6,
     "gomatrix_py.store": 6,
     "gomatrix_py.sync": 6,

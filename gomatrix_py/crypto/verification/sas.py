@@ -56,7 +56,7 @@ class Exchange:
         self.forms: tuple[str, ...] = ()
         self._sas = backend.new_sas()
         self._commitment = ""
-        self._their_key = ""
+        self._shown: tuple[tuple[int, ...], tuple[int, int, int]] | None = None
         self._established: EstablishedSas | None = None
 
     # ------------------------------------------------------------ the agreement
@@ -132,10 +132,12 @@ class Exchange:
             self._check_commitment(key)
         self._check_key(key)
         try:
-            self._established = self._sas.agree(key)
+            established = self._sas.agree(key)
         except BadKey as error:
             raise VerificationFailed(f"their key is refused: {error}", cancel_code=Code.INVALID_MESSAGE) from None
-        self._their_key = key
+        info = self._info(key)
+        self._shown = (established.emoji_indices(info), established.decimals(info))
+        self._established = established
 
     def _check_commitment(self, key: str) -> None:
         if not _are_equal(commitment(key, self.start_content), self._commitment):
@@ -149,16 +151,15 @@ class Exchange:
 
     # ------------------------------------------------------------ the short string
 
-    def _agreed(self) -> EstablishedSas:
-        if self._established is None:
-            raise UsageError("there is nothing to compare yet")
-        return self._established
-
-    @property
-    def _info(self) -> str:
-        ours, theirs = (*self.own, self._sas.public_key), (*self.other, self._their_key)
+    def _info(self, their_key: str) -> str:
+        ours, theirs = (*self.own, self._sas.public_key), (*self.other, their_key)
         parts = (*ours, *theirs) if self.has_started else (*theirs, *ours)
         return "|".join(("MATRIX_KEY_VERIFICATION_SAS", *parts, self.transaction_id))
+
+    def _compared(self) -> tuple[tuple[int, ...], tuple[int, int, int]]:
+        if self._shown is None:
+            raise UsageError("there is nothing to compare yet")
+        return self._shown
 
     @property
     def emoji_indices(self) -> tuple[int, ...]:
@@ -167,8 +168,8 @@ class Exchange:
         Raises:
             UsageError: there is nothing to compare yet.
         """
-        agreed = self._agreed()
-        return agreed.emoji_indices(self._info) if "emoji" in self.forms else ()
+        emoji, _ = self._compared()
+        return emoji if "emoji" in self.forms else ()
 
     @property
     def decimals(self) -> tuple[int, int, int]:
@@ -177,13 +178,16 @@ class Exchange:
         Raises:
             UsageError: there is nothing to compare yet.
         """
-        return self._agreed().decimals(self._info)
+        _, decimals = self._compared()
+        return decimals
 
     # ------------------------------------------------------------ MACs
 
     def _mac(self, sender: tuple[str, str], receiver: tuple[str, str], key_id: str, text: str) -> str:
+        if self._established is None:
+            raise UsageError("there is no agreement yet")
         info = "".join(("MATRIX_KEY_VERIFICATION_MAC", *sender, *receiver, self.transaction_id, key_id))
-        return self._agreed().mac(text, info)
+        return self._established.mac(text, info)
 
     def mac(self, keys: Mapping[str, str]) -> dict[str, Any]:
         """Return the members of our mac.

@@ -212,12 +212,12 @@ class Verifications:
         if doubles:
             self._remember(names)
             told = [message for one in doubles for message in one.cancel(step, Code.UNEXPECTED_MESSAGE)]
-            return [*told, cancel((sender_id, str(named)), names[1], Code.UNEXPECTED_MESSAGE)]
+            return self._rarely([*told, cancel((sender_id, str(named)), names[1], Code.UNEXPECTED_MESSAGE)])
         if len(others) >= OFFERS_PER_USER or len(self._offers()) >= OFFERS:
             log.warning("a verification is ignored: %s has asked for too many", sender_id)
             return []
         self._learn(step, sender_id, str(named))
-        return self._open(step, own, names, kind, content, within_s)
+        return self._rarely(self._open(step, own, names, kind, content, within_s))
 
     def _open(
         self, step: Step, own: OwnKeys, names: _Key, kind: Message, content: dict[str, Any], within_s: float
@@ -248,15 +248,20 @@ class Verifications:
             devices.changed(step, [user_id])
 
     def _refuse(self, names: _Key, device_id: str) -> list[Outgoing]:
-        """Answer a message of an unknown verification, once, and not too often."""
+        """Answer a message of an unknown verification, once."""
         self._remember(names)
-        now_s = self._parts.clock.monotonic()
-        if len(self._refused) == REFUSALS_PER_TIMEOUT and now_s - self._refused[0] < TIMEOUT_S:
-            return []
-        self._refused.append(now_s)
         is_of_another = any(one.transaction_id == names[1] for one in self.running)
         code = Code.USER_MISMATCH if is_of_another else Code.UNKNOWN_TRANSACTION
-        return [cancel((names[0], device_id), names[1], code)]
+        return self._rarely([cancel((names[0], device_id), names[1], code)])
+
+    def _rarely(self, refusals: list[Outgoing]) -> list[Outgoing]:
+        """Return cancellations of what never began, unless there were too many of late."""
+        now_s = self._parts.clock.monotonic()
+        is_full = len(self._refused) == REFUSALS_PER_TIMEOUT and now_s - self._refused[0] < TIMEOUT_S
+        if not refusals or is_full:
+            return []
+        self._refused.append(now_s)
+        return refusals
 
     # ------------------------------------------------------------ time and policy
 

@@ -86,7 +86,7 @@ class StoreFile:
             marks = dict(db.execute("SELECT key, value FROM meta").fetchall())
             self._generation, self._store_id = marks["generation"], marks["store_id"]
             self.entered_rows = EnteredRows(self._owner)
-            self.was_rolled_back = self.entered_rows.generation_of(self._store_id) >= self._generation
+            self.was_rolled_back: bool = self.entered_rows.generation_of(self._store_id) >= self._generation
             self.entered_rows.note_generation(self._store_id, self._generation)
 
     def begin_generation(self, db: sqlite3.Connection) -> None:

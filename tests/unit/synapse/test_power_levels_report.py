@@ -51,6 +51,7 @@ def test_creators_are_above_all_levels() -> None:
 def test_without_levels_the_creator_alone_has_power() -> None:
     (one,) = report(CREATION)
     assert (one.levels, one.users, one.level_of("@z:x")) == ({}, {"@bob:scripted": 100}, 0)
+    assert one.creators == ()  # of an older room: not above all levels
 
 
 @pytest.mark.parametrize("content", [{}, {"users": 3}, {"users": {"@a:x": []}}, {"users_default": "high"}])

@@ -217,6 +217,15 @@ def test_a_list_without_guests_is_tried_where_a_service_keeps_the_accounts() -> 
             list(admin.users.iter_users(guests=True))
 
 
+def test_a_list_that_is_refused_for_another_reason_is_not_tried_again() -> None:
+    with ScriptedHomeserver() as server, make_client(server) as client:
+        server.route("GET", "/registration_tokens", {"registration_tokens": []})
+        server.route("GET", "/v2/users", Reply(400, {"errcode": "M_INVALID_PARAM", "error": "order"}))
+        with pytest.raises(HTTPError, match="order"):
+            list(SynapseAdmin(client).users.iter_users(order_by="no order"))
+        assert len(server.asked("/v2/users")) == 1
+
+
 def test_a_client_of_ours_retries_as_it_is_told() -> None:
     with ScriptedHomeserver() as server:
         answers = [Reply(503, {}), {"name": "@a:x"}]

@@ -20,6 +20,7 @@ from gomatrix_py.errors import (
     UnsupportedByServer,
     UsageError,
 )
+from gomatrix_py.http.retry import RetryPolicy
 from gomatrix_py.synapse import HistoryPurge, RoomDeletion, UserRedaction
 from gomatrix_py.synapse.waiting import PATIENCE_S
 from tests.kit.admin_script import ScriptedAdmin, refusal
@@ -86,6 +87,14 @@ def test_another_thread_ends_the_wait() -> None:
     threading.Thread(target=end_it).start()
     with pytest.raises(RequestCancelled, match="goes on"):
         handle.wait(poll_s=60, on_progress=lambda one: asked.set(), cancel=cancel)
+
+
+def test_a_question_is_asked_once_and_can_be_ended() -> None:
+    admin, cancel = ScriptedAdmin(GetRoomDeletion=status("complete")), CancelToken()
+    RoomDeletion(admin, "task").wait(cancel=cancel)
+    assert admin.options == [{"cancel": cancel, "retry": RetryPolicy.never()}]
+    RoomDeletion(admin, "task").status()
+    assert admin.options[1] == {}  # as the client does it
 
 
 @pytest.mark.parametrize("poll_s", [0, -1, float("nan")])

@@ -9,10 +9,11 @@ import attrs
 import pytest
 
 from gomatrix_py.canonical_json import canonical_json
-from gomatrix_py.crypto.backend import BackendName, backend, guards
+from gomatrix_py.crypto.backend import BackendName, backend
 from gomatrix_py.crypto.steps import Step
 from gomatrix_py.crypto.verification import Identities, IdentityKeys, Message, Outgoing, State, Verification
-from gomatrix_py.crypto.verification.sas import Exchange, commitment
+from gomatrix_py.crypto.verification.sas import commitment
+from gomatrix_py.errors import VerificationFailed
 from tests.kit.verifying import ALICE, BOB, Side, Wire, acquainted, run_to, signed_keys
 
 Changer = Callable[[Side, dict[str, Any]], dict[str, Any]]
@@ -22,11 +23,10 @@ ZERO_KEY = "A" * 43
 class Attack:
     """What a server does to a verification, where both people are fooled into confirming."""
 
-    def __init__(self, *, bob_knows: int = 0, identities: Identities | None = None, **options: Any) -> None:
+    def __init__(self, *, identities: Identities | None = None, **options: Any) -> None:
         self.alice = Side(ALICE, "A1", options.get("library", "vodozemac"), identities=identities)
         self.bob = Side(BOB, options.get("bobs_id", "B1"), options.get("library", "vodozemac"))
         self.wire: Wire = acquainted(self.alice, self.bob)
-        self.options = options
 
     def change(self, kind: Message, by: str, changer: Changer) -> None:
         """Change the contents of one kind of message of one user."""
@@ -114,9 +114,7 @@ def swapped_before(attack: Attack) -> Verification:
 
 
 def swapped_meanwhile(attack: Attack) -> Verification:
-    return attack.run(
-        meanwhile=lambda: attack.alice.learn(BOB, [signed_keys("vodozemac", BOB, "B1", 1)])
-    )
+    return attack.run(meanwhile=lambda: attack.alice.learn(BOB, [signed_keys("vodozemac", BOB, "B1", 1)]))
 
 
 def deleted_meanwhile(attack: Attack) -> Verification:
@@ -143,67 +141,219 @@ def more_macs(sender: Side, content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "mac": {**content["mac"], "ed25519:other": "A" * 43}}
 
 
-def other_id(sender: Side, content: dict[str, Any]) -> dict[str, Any]:
-    return {**content, "mac": {"ed25519:other": content["mac"]["ed25519:B1"]}}
-
-
+SAS, KEYS = "gomatrix_py.crypto.verification.sas", "gomatrix_py.crypto.verification.keys"
+COMMITMENT, MAC, KEY, CHOICE = (
+    f"{SAS}.Exchange._check_commitment",
+    f"{SAS}.Exchange._check_mac",
+    f"{SAS}.Exchange._check_key",
+    f"{SAS}._choose",
+)
+UNCHANGED = f"{KEYS}.KeysAtStart.check_unchanged"
 DOWNGRADE = {
     "key_agreement_protocols": ["curve25519"],
     "hashes": ["md5"],
     "message_authentication_codes": ["hkdf-hmac-sha256", "hmac-sha256"],
 }
-NO_CHECK = lambda *args, **more: None  # noqa: E731
-ATTACKS: dict[str, tuple[Callable[[Attack], Verification], str, tuple[tuple[object, str], ...]]] = {
-    "the accepter's key is swapped": (
-        changed(Message.KEY, BOB, another_key),
-        "m.mismatched_commitment",
-        ((Exchange, "_check_commitment"), (Exchange, "_check_mac")),
+
+
+@attrs.frozen
+class Case:
+    """An attack, the code that it is answered with, and the check that stops it."""
+
+    act: Callable[[Attack], Verification]
+    code: str
+    check: str
+
+
+CASES = {
+    "their key is swapped": Case(changed(Message.KEY, BOB, another_key), "m.mismatched_commitment", COMMITMENT),
+    "the commitment is swapped": Case(
+        changed(Message.ACCEPT, BOB, replaced(commitment=ZERO_KEY)), "m.mismatched_commitment", COMMITMENT
     ),
-    "the commitment is swapped": (
-        changed(Message.ACCEPT, BOB, replaced(commitment=ZERO_KEY)),
-        "m.mismatched_commitment",
-        ((Exchange, "_check_commitment"),),
-    ),
-    "the start is changed on its way": (
+    "our start is changed on its way": Case(
         changed(Message.START, ALICE, replaced(short_authentication_string=["decimal"])),
         "m.mismatched_commitment",
-        ((Exchange, "_check_commitment"),),
+        COMMITMENT,
     ),
-    "the starter's key is swapped": (
-        changed(Message.KEY, BOB, another_key, starter=BOB),
-        "m.key_mismatch",
-        ((Exchange, "_check_mac"),),
+    "the key of the one who started is swapped": Case(
+        changed(Message.KEY, BOB, another_key, starter=BOB), "m.key_mismatch", MAC
     ),
-    "we get our own key back": (by(its_own_key_back), "m.invalid_message", ((Exchange, "_check_key"), (Exchange, "_check_mac"))),
-    "the other device has other keys": (swapped_before, "m.key_mismatch", ((Exchange, "_check_mac"),)),
-    "keys are swapped while we compare": (
-        swapped_meanwhile,
-        "m.key_mismatch",
-        ((__import__("gomatrix_py.crypto.verification.keys", fromlist=["x"]).KeysAtStart, "check_unchanged"),),
+    "we get our own key back": Case(by(its_own_key_back), "m.invalid_message", KEY),
+    "their keys were swapped before": Case(swapped_before, "m.key_mismatch", MAC),
+    "their keys are swapped meanwhile": Case(swapped_meanwhile, "m.key_mismatch", UNCHANGED),
+    "their device is deleted meanwhile": Case(deleted_meanwhile, "m.key_mismatch", UNCHANGED),
+    "they vouch for one key more": Case(changed(Message.MAC, BOB, more_macs), "m.key_mismatch", MAC),
+    "the MAC of the list is wrong": Case(changed(Message.MAC, BOB, replaced(keys=ZERO_KEY)), "m.key_mismatch", MAC),
+    "weaker methods are offered": Case(
+        changed(Message.START, BOB, replaced(**DOWNGRADE), starter=BOB), "m.unknown_method", CHOICE
     ),
-    "the device is deleted while we compare": (
-        deleted_meanwhile,
-        "m.key_mismatch",
-        ((__import__("gomatrix_py.crypto.verification.keys", fromlist=["x"]).KeysAtStart, "check_unchanged"),),
-    ),
-    "a key is added to those that are vouched for": (
-        changed(Message.MAC, BOB, more_macs),
-        "m.key_mismatch",
-        ((Exchange, "_check_mac"),),
-    ),
-    "the MAC of the list is wrong": (
-        changed(Message.MAC, BOB, replaced(keys=ZERO_KEY)),
-        "m.key_mismatch",
-        ((Exchange, "_check_mac"),),
-    ),
-    "weaker methods are offered": (
-        changed(Message.START, BOB, replaced(**DOWNGRADE), starter=BOB),
-        "m.unknown_method",
-        (("gomatrix_py.crypto.verification.sas", "_choose"),),
-    ),
-    "weaker methods are chosen": (
+    "a weaker MAC is chosen": Case(
         changed(Message.ACCEPT, BOB, replaced(message_authentication_code="hkdf-hmac-sha256")),
         "m.unknown_method",
-        (("gomatrix_py.crypto.verification.sas", "_choose"),),
+        CHOICE,
+    ),
+    "a weaker agreement is chosen": Case(
+        changed(Message.ACCEPT, BOB, replaced(key_agreement_protocol="curve25519")), "m.unknown_method", CHOICE
     ),
 }
+
+
+def is_noticed(case: Case) -> bool:
+    """Tell whether an attack ends with its code and nothing is verified."""
+    attack = Attack()
+    ours = case.act(attack)
+    return (
+        case.code in attack.wire.codes()
+        and ours.state is State.CANCELLED
+        and not attack.alice.has_verified(attack.bob)
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_attack_is_noticed(name: str) -> None:
+    assert is_noticed(CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_the_check_that_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CASES[name].check, lambda *args: None)
+    assert not is_noticed(CASES[name])
+
+
+def test_without_an_attack_all_is_well() -> None:
+    attack = Attack()
+    attack.run()
+    assert attack.alice.has_verified(attack.bob)
+    assert attack.bob.has_verified(attack.alice)
+
+
+# Where nothing else is wrong, one missing check is enough to verify what was swapped.
+@pytest.mark.parametrize(
+    ("name", "checks"),
+    [
+        ("their keys were swapped before", (MAC,)),
+        ("their keys are swapped meanwhile", (UNCHANGED,)),
+        ("their device is deleted meanwhile", (UNCHANGED,)),
+        ("the commitment is swapped", (COMMITMENT,)),
+        ("their key is swapped", (COMMITMENT, MAC)),
+    ],
+)
+def test_the_attack_succeeds_without_the_check(
+    name: str, checks: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for check in checks:
+        monkeypatch.setattr(check, lambda *args: None)
+    attack = Attack()
+    assert CASES[name].act(attack).is_verified
+
+
+@pytest.mark.parametrize("library", ["vodozemac", "olm"])
+def test_a_key_of_low_order_is_refused(library: BackendName) -> None:
+    attack = Attack(library=library)
+    a_zero_key(attack)
+    ours = attack.run()
+    assert ours.cancel_code == "m.invalid_message"
+    assert not attack.alice.has_verified(attack.bob)
+
+
+def test_libolm_would_agree_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gomatrix_py.crypto.backend.olm_backend.check_curve25519_key", lambda key: None)
+    attack = Attack(library="olm")
+    a_zero_key(attack)
+    assert attack.run().cancel_code != "m.invalid_message"
+
+
+def test_somebody_in_between_makes_the_strings_differ() -> None:
+    """The server poses as Bob to Alice and as Alice to Bob, with keys of its own: only people can notice."""
+    shown = []
+    for user_id, device_id, other_id, other_device in ((ALICE, "A1", BOB, "B1"), (BOB, "B1", ALICE, "A1")):
+        honest, posing = Side(user_id, device_id), Side(other_id, other_device, number=1)
+        wire = acquainted(honest, posing)
+        shown.append(run_to(State.COMPARING, honest, posing, wire))
+    assert shown[0].emoji != shown[1].emoji
+    assert shown[0].decimals != shown[1].decimals
+
+
+# ------------------------------------------------------------------ keys of identities
+
+
+MASTER = "3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08"
+
+
+def test_a_device_that_poses_as_an_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    attack = Attack(identities=Known(MASTER), bobs_id=MASTER)
+    with pytest.raises(VerificationFailed) as failed:
+        attack.alice.request(attack.bob)
+    assert failed.value.cancel_code == "m.key_mismatch"
+    theirs = attack.bob.request(attack.alice)
+    attack.wire.pump()
+    assert theirs.cancel_code == "m.key_mismatch"
+    monkeypatch.setattr(f"{KEYS}._check_names", lambda *args: None)
+    attack = Attack(identities=Known(MASTER), bobs_id=MASTER)
+    assert attack.alice.request(attack.bob).state is State.REQUESTED
+
+
+def test_another_device_of_theirs_poses_as_their_identity() -> None:
+    attack = Attack(identities=Known(MASTER))
+    attack.alice.learn(BOB, [attack.bob.keys, signed_keys("vodozemac", BOB, MASTER)])
+    with pytest.raises(VerificationFailed):
+        attack.alice.request(attack.bob)
+
+
+def _vouching(attack: Attack, vouched: dict[str, str]) -> Verification:
+    """Let Bob vouch for keys."""
+    ours = run_to(State.COMPARING, attack.alice, attack.bob, attack.wire)
+    exchange = attack.bob.only._exchange
+    honest = exchange.mac
+    exchange.mac = lambda keys: honest(vouched)  # type: ignore[method-assign]
+    for side in (attack.alice, attack.bob):
+        side.do(side.only.confirm)
+        attack.wire.pump()
+    return ours
+
+
+def test_a_master_key_is_verified_where_it_is_known() -> None:
+    for known, expected in ((MASTER, [(BOB, MASTER)]), ("other", [])):
+        identities = Known(known)
+        attack = Attack(identities=identities)
+        keys = {"ed25519:B1": attack.bob.own.ed25519, f"ed25519:{MASTER}": MASTER}
+        assert _vouching(attack, keys).is_verified
+        assert identities.verified == expected
+        assert attack.alice.has_verified(attack.bob)
+
+
+def test_a_master_key_alone_does_not_verify_the_device() -> None:
+    identities = Known(MASTER)
+    attack = Attack(identities=identities)
+    assert _vouching(attack, {f"ed25519:{MASTER}": MASTER}).is_verified
+    assert identities.verified == [(BOB, MASTER)]
+    assert not attack.alice.has_verified(attack.bob)
+
+
+@pytest.mark.parametrize("keys", [{}, {"ed25519:other": MASTER}, {f"ed25519:{MASTER}": "another"}])
+def test_they_must_vouch_for_a_key_that_we_know(keys: dict[str, str]) -> None:
+    attack = Attack(identities=Known(MASTER))
+    assert _vouching(attack, keys).cancel_code == "m.key_mismatch"
+    assert not attack.alice.has_verified(attack.bob)
+
+
+def test_a_master_key_that_changes_meanwhile() -> None:
+    identities = Known(MASTER)
+    attack = Attack(identities=identities)
+
+    def swap() -> None:
+        identities.master = "another"
+
+    assert attack.run(meanwhile=swap).cancel_code == "m.key_mismatch"
+    assert identities.verified == []
+
+
+def test_our_own_master_key_is_vouched_for() -> None:
+    class Ours(Identities):
+        def vouched_master_key(self, step: Step) -> str:
+            return MASTER
+
+    attack = Attack(identities=Ours())
+    run_to(State.CONFIRMED, attack.alice, attack.bob, attack.wire)
+    (mac,) = (one for _, one in attack.wire.log if one.event_type == Message.MAC.value)
+    assert set(mac.content["mac"]) == {"ed25519:A1", f"ed25519:{MASTER}"}
