@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: demo test lint types unit docs bench clean
+.PHONY: demo test soak lint types unit docs bench clean
 
 $(STAMP): setup.py gomatrix_py/_version.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,6 +17,10 @@ demo: $(STAMP)
 	$(BIN)/python examples/demo.py
 
 test: lint types unit
+
+# the rows of docs/reliability.rst at full size, one after the other, with what each of them reached
+soak: $(STAMP)
+	GOMATRIX_PY_SOAK=1 $(BIN)/python -m pytest -s tests/faults
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -279,6 +279,7 @@ class AttachmentMethods(UploadMethods, SendingMethods):
         from ..media.prepare import prepare
         from ..media.waveforms import waveform_of_wav
 
+        self._check_may_speak(room_id)  # before the file is on the server
         text = _formatted(caption, caption_html)
         with self._opened(source, cancel) as file:
             self._check_upload_size(file)

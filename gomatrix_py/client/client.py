@@ -11,9 +11,13 @@ from .attachments import AttachmentMethods
 from .avatars import AvatarMethods
 from .conversations import ConversationMethods
 from .discovery import discover_homeserver
+from .doctor import DoctorMethods
 from .features import FeatureMethods
+from .journal_methods import JournalMethods
+from .metrics import MetricMethods
 from .paging import PagingMethods
 from .polls import PollMethods
+from .queued_files import QueuedFileMethods
 from .room_calls import RoomCallMethods
 from .rooms import RoomMethods
 from .sending import SendingMethods
@@ -28,13 +32,17 @@ class Client(
     AccountMethods,
     PollMethods,
     AnsweringMethods,
+    QueuedFileMethods,
     AttachmentMethods,
     AvatarMethods,
     SendingMethods,
     ConversationMethods,
     RoomCallMethods,
     RoomMethods,
+    DoctorMethods,
     SyncMethods,
+    JournalMethods,
+    MetricMethods,
     FeatureMethods,
     PagingMethods,
     ClientServerApi,

@@ -15,11 +15,12 @@ from ..errors import UsageError
 from ..events import Event
 from .crypto_requests import CryptoRequests
 from .rooms import RoomMethods
+from .verifying import VerificationMethods
 
 __all__ = ["CryptoHandle"]
 
 
-class CryptoHandle:
+class CryptoHandle(VerificationMethods):
     """Encryption of a client, as ``client.crypto``.
 
     Args:

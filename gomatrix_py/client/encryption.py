@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from ..crypto.engine import Engine, SyncChanges, SyncStep
 from ..crypto.sharing import EncryptionReport
 from ..crypto.trust import TrustPolicy
 from ..crypto.vault import Passphrase, StoreKey
-from ..errors import DecodeError, DecryptionFailed, HTTPError, MatrixError, NotFound, UsageError
+from ..errors import DecodeError, DecryptionFailed, HTTPError, MatrixError, NotFound, StoreError, UsageError
 from ..events import Event, EventSource
 from ..events.encryption_info import EncryptionInfo
 from ..http.endpoint import Endpoint
@@ -147,6 +148,14 @@ class CryptoMixin(Client):
             syncer.around_commit = self._around_commit
             syncer.open_event = self._open_event
 
+    def close(self) -> None:
+        """End the sync, note what was read, and close connections and store."""
+        self.stop_sync()
+        if self._engine is not None:
+            with contextlib.suppress(StoreError):  # closed already
+                self._engine[1].note_readings()
+        super().close()
+
     # ------------------------------------------------------------ syncing
 
     def _next_answer(self, run: SyncRun, *args: Any) -> tuple[SyncResponse, str]:
@@ -262,6 +271,9 @@ class CryptoMixin(Client):
         if found is not None:
             self.engine.note_encrypted(room_id, dict(found))
         return found
+
+    def _check_may_speak(self, room_id: str) -> None:
+        """Nothing is refused: what goes into an encrypted room is encrypted."""
 
     def _asked(self, room_id: str) -> Mapping[str, Any] | None:
         """Ask the server, once, how a room that we never synced is encrypted."""

@@ -146,13 +146,16 @@ class OutgoingMethods(BaseClient):
             StoreError: it could not be kept.
         """
         row = self._event_row(room_id, event_type, content, txn_id, ts)
+        self._limit_life(row, time_to_live)
+        return self.outbox.queue(row)
+
+    def _limit_life(self, row: OutboxRow, time_to_live: timedelta | int | None) -> None:
         if time_to_live is not None:
             row.expires_ts = self.clock.now_ms() + in_milliseconds(time_to_live)
-        return self.outbox.queue(row)
 
     def queue_text(self, room_id: str, text: str, *, time_to_live: timedelta | int | None = None) -> OutboxRow:
         """Keep a text message for later; see `queue_event`."""
-        content = {"msgtype": "m.text", "body": text}
+        content = {"msgtype": "m.text", "body": text, "m.mentions": {}}
         return self.queue_event(room_id, "m.room.message", content, time_to_live=time_to_live)
 
     def queue_redaction(self, room_id: str, event_id: str, reason: str | None = None) -> OutboxRow:
@@ -231,13 +234,21 @@ class OutgoingMethods(BaseClient):
         Raises:
             EncryptionRequired: the room is encrypted, and this client cannot encrypt.
         """
-        may_be_plain = row.kind is not OutboxKind.EVENT or row.event_type in SENT_IN_PLAIN or self.allow_plaintext
-        if not may_be_plain and self._must_encrypt(row.room_id) is not None:
+        if row.kind is OutboxKind.EVENT and row.event_type not in SENT_IN_PLAIN:
+            self._check_may_speak(row.room_id)
+        return row
+
+    def _check_may_speak(self, room_id: str) -> None:
+        """Refuse to let plain text, or a plain file, into an encrypted room.
+
+        Raises:
+            EncryptionRequired: it is encrypted, and this client cannot encrypt.
+        """
+        if not self.allow_plaintext and self._must_encrypt(room_id) is not None:
             raise EncryptionRequired(
-                f"{row.room_id} is encrypted: use CryptoClient, or Client(…, allow_plaintext=True) if everybody"
+                f"{room_id} is encrypted: use CryptoClient, or Client(…, allow_plaintext=True) if everybody"
                 " may read it"
             )
-        return row
 
     def _must_encrypt(self, room_id: str) -> Mapping[str, Any] | None:
         """Return how a room wants to be encrypted, None where we do not know that it does."""

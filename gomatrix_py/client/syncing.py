@@ -32,6 +32,7 @@ from ..store import Gap, is_sync_storer
 from ..sync import StoringSyncer
 from ..sync.gaps import fetch_gap
 from ..sync.going_back import is_behind, open_gaps
+from .client_warnings import PositionRejected, ServerWentBack, WarningMethods
 from .outgoing import OutgoingMethods
 from .sync_handle import SyncHandle
 from .sync_requests import SyncRequests
@@ -46,7 +47,7 @@ REJECTIONS = 5
 CLOSE_WAIT_S = 10.0
 
 
-class SyncMethods(SyncRequests, OutgoingMethods):
+class SyncMethods(WarningMethods, SyncRequests, OutgoingMethods):
     """`sync`, `sync_once`, `start_sync`, `stop_sync`, and filling gaps."""
 
     def _set_up(self) -> None:
@@ -89,9 +90,12 @@ class SyncMethods(SyncRequests, OutgoingMethods):
         run = SyncRun()
         with self._begun(run):
             self._runs.take_turn(run)
-            self._deliver_again()
-            response, since = self._next_answer(run, timeout_ms, None)
-            self._process(run, response, since)
+            self._warn_of_store()
+            with self._delivering(run):
+                self._deliver_again()
+                response, since = self._next_answer(run, timeout_ms, None)
+                self._process(run, response, since)
+                self._wait_until_delivered()
             return response
 
     def start_sync(self, *, poll_ms: int = POLL_MS) -> SyncHandle:
@@ -118,7 +122,10 @@ class SyncMethods(SyncRequests, OutgoingMethods):
             raise
 
     def stop_sync(self) -> None:
-        """End the running sync, if there is one, from any thread; a long-poll ends at once."""
+        """End the running sync, if there is one, from any thread; a long-poll ends at once.
+
+        Nothing more is handed to the listeners then; those that run are finished, and `sync` returns after them.
+        """
         self._runs.stop()
 
     def close(self) -> None:
@@ -144,6 +151,11 @@ class SyncMethods(SyncRequests, OutgoingMethods):
 
     def _loop(self, run: SyncRun, poll_ms: int) -> None:
         self._runs.take_turn(run)
+        self._warn_of_store()
+        with self._delivering(run):
+            self._rounds(run, poll_ms)
+
+    def _rounds(self, run: SyncRun, poll_ms: int) -> None:
         while not run.cancel.is_cancelled:
             try:
                 self._deliver_again()
@@ -168,6 +180,7 @@ class SyncMethods(SyncRequests, OutgoingMethods):
 
     def _pause(self, run: SyncRun, response: SyncResponse | None, error: MatrixError) -> None:
         run.failures += 1
+        self._warn_of_token(error)
         wait_s = self.syncer.on_failed_sync(response, error)
         log.warning("sync failed, trying again in %.1f s: %s", wait_s, error)
         run.cancel.wait(wait_s)
@@ -179,6 +192,7 @@ class SyncMethods(SyncRequests, OutgoingMethods):
                 rejections.clear()
             rejections.append(str(error))
             if len(rejections) >= REJECTIONS:
+                self._warn(PositionRejected(self.store.load_next_batch(self._position_key()), str(error)))
                 raise SyncTokenRejected(
                     f"the server refused the stored sync token {REJECTIONS} times ({error}); the store is"
                     f" untouched. To start over: store.save_next_batch({self._position_key()!r}, '')"
@@ -209,15 +223,22 @@ class SyncMethods(SyncRequests, OutgoingMethods):
         if isinstance(self.syncer, StoringSyncer):
             self.syncer.deliver_again()
 
+    @contextmanager
+    def _delivering(self, run: SyncRun) -> Iterator[None]:
+        if isinstance(self.syncer, StoringSyncer):
+            with self.syncer.delivering(run.cancel):
+                yield
+        else:
+            yield
+
+    def _wait_until_delivered(self) -> None:
+        if isinstance(self.syncer, StoringSyncer):
+            self.syncer.delivery.wait_until_delivered()
+
     # ------------------------------------------------------------ gaps
 
     def _note_step_back(self, response: SyncResponse, since: str) -> None:
-        log.warning(
-            "the server went back in time, from %s to %s: its database was restored from a copy; what happened"
-            " there since is a gap in every room",
-            since,
-            response.next_batch,
-        )
+        self._warn(ServerWentBack(since, response.next_batch))
         if is_sync_storer(self.store):
             open_gaps(response, self.store.room_ids("join"))
 

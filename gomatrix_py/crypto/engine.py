@@ -7,7 +7,7 @@ Each method is one step: what it changes is stored together, or not at all. What
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,7 @@ from .steps import Step
 from .to_device_queue import enqueue, queued
 from .trust import TrustOnFirstUse, TrustPolicy, set_level
 from .vault import StoreKey, Vault
+from .verification import Outgoing, Verification, Verifications
 from .waiting import WaitingEvent, keep_waiting, now_readable
 
 __all__ = ["Engine", "OutgoingRequest", "SyncChanges", "SyncStep"]
@@ -129,6 +130,7 @@ class Engine:
         self.outbound = Outbound(self.backend, self.inbound, self.clock)
         self.sharing = Sharing(self.devices, self.olm, self.outbound, self.policy)
         self.arrivals = Arrivals(self.devices, self.olm, self.inbound, self.clock)
+        self.verifications = Verifications(self.backend, self.devices, self.clock)
         self.lock = threading.RLock()
         self._uploads = 0
         self._reading = Step(self.vault)
@@ -147,10 +149,12 @@ class Engine:
     def _dropped_on_error(self) -> Iterator[Step]:
         with self.lock:
             self.note_readings()
+            step = Step(self.vault)
             try:
-                yield Step(self.vault)
+                yield step
             except BaseException:
                 self.inbound.drop_open()
+                self.verifications.drop(step)
                 raise
 
     # ------------------------------------------------------------ syncing
@@ -182,8 +186,44 @@ class Engine:
                 if arrival is not None:
                     taken.arrivals.append(arrival)
                     taken.readable += now_readable(step, arrival.new_keys)
+                    self._verify(step, arrival)
+            self._queue(step, self.verifications.tick(step))
             taken.changes = step.changes()
             yield taken
+
+    # ------------------------------------------------------------ verification
+
+    def _verify(self, step: Step, arrival: Arrival) -> None:
+        device = arrival.message.device if arrival.message is not None else None
+        self._queue(step, self.verifications.receive(step, self.own, arrival.event, device))
+
+    def _queue(self, step: Step, messages: Iterable[Outgoing]) -> None:
+        for message in messages:
+            enqueue(step, message.event_type, [(message, message.content)])
+
+    def verify(self, act: Callable[[Step], list[Outgoing]]) -> None:
+        """Do something in a verification, such as `Verification.accept`, and queue what is to be sent.
+
+        Raises:
+            VerificationFailed: it has ended.
+            UsageError: this is not the time for it.
+        """
+        with self.step() as step:
+            self._queue(step, act(step))
+
+    def request_verification(self, devices: Sequence[DeviceInfo]) -> Verification:
+        """Ask devices of one user to verify each other with ours; see `Verifications.request`."""
+        with self.step() as step:
+            verification, messages = self.verifications.request(step, self.own, devices)
+            self._queue(step, messages)
+        return verification
+
+    def start_verification(self, device: DeviceInfo) -> Verification:
+        """Start with a device that knows no requests; see `Verifications.start`."""
+        with self.step() as step:
+            verification, messages = self.verifications.start(step, self.own, device)
+            self._queue(step, messages)
+        return verification
 
     # ------------------------------------------------------------ requests
 
@@ -238,6 +278,7 @@ class Engine:
                 names = rest.split(" ")
                 asked = {user_id: int(changes) for user_id, changes in zip(names[::2], names[1::2], strict=True)}
                 self.devices.take(step, asked, answer)
+                self._queue(step, self.verifications.tick(step))
             elif kind == "to-device":
                 step.remove(spaces.QUEUE, rest)
 
@@ -317,7 +358,7 @@ class Engine:
     def decrypt(self, event: Event) -> DecryptedEvent:
         """Read an encrypted event of a room; where its key is missing, it is kept until that comes.
 
-        What is to be remembered of it is stored by `note_readings`, and with every other change.
+        Which place it was is stored by `note_readings`, and with every other change.
 
         Raises:
             DecryptionFailed: it cannot be read (yet), and why.
@@ -327,6 +368,7 @@ class Engine:
                 return self.inbound.decrypt(self._reading, event)
             except (MissingRoomKey, UnknownMessageIndex):
                 keep_waiting(self._reading, event, str(event.content.get("session_id")))
+                self.note_readings()  # the journal forgets the event now
                 raise
 
     def note_readings(self) -> None:

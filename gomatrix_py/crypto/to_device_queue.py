@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from ..api.to_device import SendToDevice
 from . import spaces
-from .device_info import DeviceInfo
 from .steps import Step
 
-__all__ = ["QueuedMessages", "enqueue", "queued"]
+__all__ = ["Addressee", "QueuedMessages", "enqueue", "queued"]
 
 PER_BATCH = 250
 
@@ -33,8 +32,20 @@ class QueuedMessages:
     purpose: str = ""
 
 
+class Addressee(Protocol):
+    """To whom a message goes: a device, or all of a user's (``*``)."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose device."""
+
+    @property
+    def device_id(self) -> str:
+        """Which device."""
+
+
 def enqueue(
-    step: Step, event_type: str, messages: Iterable[tuple[DeviceInfo, dict[str, Any]]], purpose: str = ""
+    step: Step, event_type: str, messages: Iterable[tuple[Addressee, dict[str, Any]]], purpose: str = ""
 ) -> None:
     """Keep messages of one type to devices, to be sent after those that wait already."""
     batch: dict[str, dict[str, Any]] = {}

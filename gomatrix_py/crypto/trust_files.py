@@ -113,7 +113,7 @@ def _written(step: Step, devices: Devices, levels: Collection[str] | None) -> It
 def _as_word(level: str) -> str:
     if spaces.is_sound_id(level) and "%" not in level:
         return level
-    return quote(level, safe="", errors="surrogatepass")
+    return quote(level, safe="")
 
 
 # ------------------------------------------------------------------ from a file
@@ -195,7 +195,10 @@ def _line(text: str, number: int, level: str | None) -> _Line:
         raise UsageError(f"line {number}: there is no algorithm {algorithm!r}; there is {_ALGORITHM!r}")
     if not _is_fingerprint(ed25519):
         raise UsageError(f"line {number}: {ed25519!r} is no fingerprint")
-    return _Line(user_id, device_id, ed25519, unquote(word, errors="surrogatepass"))
+    try:
+        return _Line(user_id, device_id, ed25519, unquote(word, errors="strict"))
+    except UnicodeDecodeError:
+        raise UsageError(f"line {number}: {word!r} is no level") from None
 
 
 def _is_fingerprint(text: str) -> bool:

@@ -79,7 +79,7 @@ class RetryPolicy:
         if isinstance(error, HTTPError):
             return may_retry and error.code in self.statuses
         if isinstance(error, ConnectError):
-            return not isinstance(error, TLSError)
+            return not isinstance(error, TLSError) and (may_retry or not error.was_sent)
         return may_retry and (isinstance(error, _BROKEN) or type(error) is TransportError)
 
 

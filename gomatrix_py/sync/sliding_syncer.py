@@ -295,7 +295,7 @@ class SlidingSyncer(StoringSyncer):
         """Tell whether an event came before."""
         if is_sync_storer(self.store):
             return self.store.has_event(room_id, event_id)
-        return self._own_journal.knows(room_id, event_id)
+        return self.own_journal.knows(room_id, event_id)
 
 
 def _brings_all_members(required_state: Iterable[tuple[str, str]]) -> bool:

@@ -103,6 +103,8 @@ class StoringSyncer(Listening):
     Attributes:
         around_commit: entered with each answer, and left when that is stored.
         open_event: reads what is encrypted.
+        delivery: how events get to the listeners.
+        own_journal: where they wait where the store keeps none.
         on_processed: told of each answer that was processed, and how long that took.
 
     Raises:
@@ -132,7 +134,7 @@ class StoringSyncer(Listening):
         self.open_event: OpenEvent | None = None
         self.on_processed: Callable[[Processed], None] | None = None
         self.delivery = Delivery(self._notify, self._report, workers, handler_timeout_s)
-        self._own_journal = Journal()
+        self.own_journal = Journal()
         self._failures = 0
 
     # ------------------------------------------------------------ gomatrix's three
@@ -240,7 +242,7 @@ class StoringSyncer(Listening):
         Raises:
             ListenerFailed: the policy says to stop.
         """
-        self.delivery.deliver_again(self.store if is_sync_storer(self.store) else self._own_journal)
+        self.delivery.deliver_again(self.store if is_sync_storer(self.store) else self.own_journal)
 
     def delivering(self, cancel: CancelToken) -> AbstractContextManager[None]:
         """Return a block during which listeners run on threads, where there are workers; see `Delivery.run`."""
@@ -283,9 +285,9 @@ class StoringSyncer(Listening):
                     room.update_state(event)
                 store.save_room(room)
         for delta in batch.rooms:
-            self._own_journal.note(delta.room_id, delta.seen)
-        self._own_journal.append(batch.inbox)
-        self.deliver(self._own_journal, self._own_journal.undelivered())
+            self.own_journal.note(delta.room_id, delta.seen)
+        self.own_journal.append(batch.inbox)
+        self.deliver(self.own_journal, self.own_journal.undelivered())
 
 
 def _events(room_id: str, pieces: Iterable[bytes]) -> Iterable[Event]:

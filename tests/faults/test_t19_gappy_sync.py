@@ -36,11 +36,11 @@ class Absence:
     said: dict[str, list[str]]
 
 
-def speak(client: Client, room_ids: list[str]) -> None:
+def speak(client: Client, room_ids: list[str], count: int) -> None:
     """Say numbers, several rooms at a time."""
 
     def work(first: int) -> None:
-        for number in range(EVENTS):
+        for number in range(count):
             for room_id in room_ids[first::SPEAKERS]:
                 client.send_text(room_id, str(number))
 
@@ -53,7 +53,7 @@ def speak(client: Client, room_ids: list[str]) -> None:
 
 @pytest.fixture
 def away(server: DevServer, rooms: Rooms, tmp_path: Path) -> Callable[..., Absence]:
-    def play(**options: Any) -> Absence:
+    def play(count: int = EVENTS, **options: Any) -> Absence:
         unique = uuid.uuid4().hex[:8]
         alice = server.register(f"alice-{unique}", "secret")
         room_ids = rooms(alice, ROOMS)
@@ -70,7 +70,7 @@ def away(server: DevServer, rooms: Rooms, tmp_path: Path) -> Callable[..., Absen
             heard[event.room_id].append(str(event.body))
 
         syncer.on_event_type("m.room.message", listen)
-        speak(alice, room_ids)
+        speak(alice, room_ids, count)
         bob.sync_once()
         return Absence(bob, heard, {room_id: texts(alice, room_id) for room_id in room_ids})
 
@@ -101,6 +101,6 @@ def test_the_control_a_filling_that_stops_early_is_found_out(
     away: Callable[..., Absence], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Client, "_fill_limited", lambda *_: None)
-    absence = away(fill_gaps=2 * EVENTS)
+    absence = away(40, fill_gaps=100)
     lost = [room_id for room_id, said in absence.said.items() if differences(said, absence.heard[room_id])]
     assert len(lost) == ROOMS

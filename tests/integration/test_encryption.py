@@ -13,6 +13,7 @@ from gomatrix_py import Client, Crypto, CryptoClient, DefaultSyncer, SQLiteStore
 from gomatrix_py.crypto.backend import BackendName
 from gomatrix_py.crypto.device_info import DeviceInfo
 from gomatrix_py.crypto.trust import BLACKLISTED, BlindTrust, ManualTrust
+from gomatrix_py.crypto.verification import State
 from gomatrix_py.errors import EncryptionRequired, MissingRoomKey, NoEligibleDevices, StillUndecided, WrongStoreKey
 from gomatrix_py.testing import DevServer
 from tests.kit.encrypting import encrypted_room, heard, person, sync_until
@@ -292,3 +293,45 @@ def test_a_forgotten_user_leaves_nothing(alice: CryptoClient, bob: CryptoClient)
     alice.crypto.forget_user(bob.user_id)
     assert alice.crypto.devices(bob.user_id, refresh=False) == []
     assert len(alice.crypto.devices(bob.user_id)) == 0 or alice.send_text(room_id, "again").event_id
+
+
+# ------------------------------------------------------------------ verification
+
+
+def test_two_people_verify_each_other(alice: CryptoClient, bob: CryptoClient) -> None:
+    (device,) = alice.crypto.devices(bob.user_id)
+    mine = alice.crypto.request_verification(device)
+    sync_until(bob, lambda: bob.crypto.verifications)
+    (theirs,) = bob.crypto.verifications
+    sync_until(bob, lambda: bob.engine.devices_of(alice.user_id))
+    theirs.accept()
+    sync_until(alice, lambda: mine.state is State.READY)
+    mine.start_sas()
+    sync_both_until(alice, bob, lambda: mine.emoji and theirs.emoji)
+    assert [one.emoji for one in mine.emoji] == [one.emoji for one in theirs.emoji]
+    assert mine.decimals == theirs.decimals
+    mine.confirm()
+    theirs.confirm()
+    sync_both_until(alice, bob, lambda: mine.is_finished and theirs.is_finished)
+    assert mine.is_verified
+    assert theirs.is_verified
+    assert alice.crypto.device(bob.user_id, bob.device_id).level == "verified"
+    assert bob.crypto.device(alice.user_id, alice.device_id).level == "verified"
+
+
+def test_a_bot_verifies_by_itself(alice: CryptoClient, bob: CryptoClient) -> None:
+    bob.crypto.auto_accept_sas([alice.user_id])
+    (device,) = alice.crypto.devices(bob.user_id)
+    mine = alice.crypto.request_verification(device)
+    sync_both_until(alice, bob, lambda: mine.emoji)
+    mine.confirm()
+    sync_both_until(alice, bob, lambda: mine.is_finished)
+    assert mine.is_verified
+
+
+def sync_both_until(one: CryptoClient, other: CryptoClient, found: Any) -> None:
+    def look() -> Any:
+        other.sync_once(200)
+        return found()
+
+    sync_until(one, look)

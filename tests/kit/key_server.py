@@ -89,6 +89,7 @@ class Peer:
 
     def restart(self) -> None:
         """Go on with what is stored."""
+        self.engine.note_readings()
         self.engine = Engine(self.key_values, *self.me, KEY, **self.options)
 
     def send_all(self) -> None:

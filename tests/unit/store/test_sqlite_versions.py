@@ -9,23 +9,9 @@ import pytest
 
 from gomatrix_py.rooms import Receipt
 from gomatrix_py.store import RoomDelta, SQLiteStore, SyncBatch
-from gomatrix_py.store.sqlite import schema
 from gomatrix_py.testing.conformance.room_news import receipts_json
+from tests.kit.store_versions import store_of_version
 from tests.kit.stores import OTHER, OWN, ROOM, room_of, snapshot
-
-VERSIONS = Path(__file__).parents[2] / "corpus" / "store_versions"
-
-
-def store_of_version(number: int, path: Path) -> Path:
-    """Make a file as this version of the schema left it, with ``full_batch(1)`` in it."""
-    path.touch(mode=0o600)
-    db = sqlite3.connect(path)
-    db.executescript((VERSIONS / f"{number:03d}.sql").read_text(encoding="utf-8"))
-    db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID:d}")
-    db.execute(f"PRAGMA user_version = {number:d}")
-    db.commit()
-    db.close()
-    return path
 
 
 @pytest.fixture
