@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from ..api.keys import QueryKeys
@@ -17,7 +19,21 @@ from .crypto_requests import CryptoRequests
 from .rooms import RoomMethods
 from .verifying import VerificationMethods
 
-__all__ = ["CryptoHandle"]
+__all__ = ["TRUST_CONTEXT", "CryptoHandle", "EncryptingClient"]
+
+TRUST_CONTEXT: ContextVar[object] = ContextVar("gomatrix_py.trust_context", default=None)
+
+
+class EncryptingClient(RoomMethods):
+    """What the handle asks of its client."""
+
+    def holding_back(self) -> AbstractContextManager[None]:
+        """Send nothing for the engine until the block has ended."""
+        raise NotImplementedError
+
+    def forget_engine(self) -> None:
+        """Begin with a new engine."""
+        raise NotImplementedError
 
 
 class CryptoHandle(VerificationMethods):
@@ -29,7 +45,7 @@ class CryptoHandle(VerificationMethods):
         requests: what sends for it.
     """
 
-    def __init__(self, client: RoomMethods, engine: Engine, requests: CryptoRequests) -> None:
+    def __init__(self, client: EncryptingClient, engine: Engine, requests: CryptoRequests) -> None:
         self._client = client
         self._engine = engine
         self._requests = requests
@@ -147,6 +163,19 @@ class CryptoHandle(VerificationMethods):
         self._requests.send_queue()
         return dict(failed)
 
+    def missing_sessions(self, user_ids: Iterable[str]) -> list[DeviceInfo]:
+        """Return the active devices of users that we have no session with."""
+        user_ids = list(user_ids)
+        self._requests.query(user_ids)
+        active = [one for user_id in user_ids for one in self._engine.devices_of(user_id) if one.is_active]
+        own = self._engine.own
+        with self._engine.step() as step:
+            return [
+                one
+                for one in active
+                if one.curve25519 != own.curve25519 and not self._engine.olm.has_session(step, one)
+            ]
+
     def encrypt_to_devices(
         self, devices: Iterable[DeviceInfo], event_type: str, content: Mapping[str, Any]
     ) -> dict[DeviceInfo, str]:
@@ -200,6 +229,35 @@ class CryptoHandle(VerificationMethods):
             found.append("the server has other keys for this device: log in anew, with a store of its own")
         self._requests.send_outgoing()
         return found
+
+    @contextmanager
+    def catching_up(self) -> Iterator[None]:
+        """Hold back what the engine wants sent until the block has ended: lost sessions are then healed once.
+
+        A first sync does so by itself: it is one answer.
+        """
+        with self._client.holding_back():
+            yield
+
+    @contextmanager
+    def deciding(self, context: object) -> Iterator[None]:
+        """Tell the trust policy, as `context` of `TrustPolicy.decide`, what the sendings of the block are for."""
+        token = TRUST_CONTEXT.set(context)
+        try:
+            yield
+        finally:
+            TRUST_CONTEXT.reset(token)
+
+    def reset(self) -> None:
+        """Forget all of encryption: keys, sessions, devices, trust. What was not read by then never will be.
+
+        The device is a new one afterwards in all but its name: log in anew before anything is sent.
+        """
+        with self._engine.step() as step:
+            for space in spaces.ALL:
+                for key, _ in list(step.scan(space)):
+                    step.remove(space, key)
+        self._client.forget_engine()
 
     def explain(self, event: Event) -> str:
         """Say in plain words why an event cannot be read, and what would help."""

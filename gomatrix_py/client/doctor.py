@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -25,10 +27,15 @@ __all__ = ["DoctorMethods"]
 R = TypeVar("R")
 
 PATIENCE = Limits(connect_s=5, read_s=10, total_s=15)
+HERE = ("localhost", "127.0.0.1", "::1")
 SKEW_WORTH_A_WORD_S = 30
 SKEW_THAT_HURTS_S = 600
 YEAR_MS = 365 * 24 * 3600 * 1000
 EARLIEST_MS, LATEST_MS = 54 * YEAR_MS, 130 * YEAR_MS
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"[0-9]{1,9}", version)]
 
 
 class DoctorMethods(SyncMethods):
@@ -136,16 +143,19 @@ class DoctorMethods(SyncMethods):
         found = GetVersions().parse(answer)
         if found.versions:
             on = sum(value is True for value in found.unstable_features.values())
-            what = f"{self.homeserver_url} speaks up to {found.versions[-1]}, with {on} unstable features"
+            what = (
+                f"{self.homeserver_url} speaks up to {max(found.versions, key=_numbers)}, with {on} unstable features"
+            )
             yield Finding(Level.OK, "server", what)
         else:
             yield Finding(Level.WARNING, "server", f"{self.homeserver_url} names no version of the specification")
-        if self.homeserver_url.startswith("http://"):
+        url = urlsplit(self.homeserver_url)
+        if url.scheme == "http" and url.hostname not in HERE:
             yield Finding(
                 Level.WARNING,
                 "server",
                 "the connection is not encrypted: the access token can be read on the way",
-                "use https:// unless the server is on this machine",
+                "use https://",
             )
 
     def _clock_findings(self, answer: HttpResponse | None) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from ..api.room_events import GetStateEvent, RespSendEvent
 from ..api.sync import EventList, SyncResponse
 from ..cancellation import CancelToken
 from ..codec import dumps, loads
+from ..crypto import spaces
 from ..crypto.backend import BackendName
 from ..crypto.engine import Engine, SyncChanges, SyncStep
 from ..crypto.sharing import EncryptionReport
@@ -30,8 +31,9 @@ from ..store.outbox import OutboxKind, OutboxRow
 from ..store.records import InboxRow, SyncBatch
 from ..sync import StoringSyncer
 from .client import Client
-from .crypto_handle import CryptoHandle
+from .crypto_handle import TRUST_CONTEXT, CryptoHandle, EncryptingClient
 from .crypto_requests import CryptoRequests
+from .diagnosis import Finding, Level
 from .opened_answers import open_events
 from .outgoing import SENT_IN_PLAIN
 from .sync_runs import SyncRun
@@ -75,7 +77,7 @@ class Crypto:
         raise UsageError("a store that outlives the process needs a key: Crypto(key=…), 32 bytes or a passphrase")
 
 
-class CryptoMixin(Client):
+class CryptoMixin(Client, EncryptingClient):
     """Encryption for a `Client`; see there, and `Crypto`.
 
     Args:
@@ -96,6 +98,7 @@ class CryptoMixin(Client):
         self._engine: tuple[tuple[object, str, str], Engine] | None = None
         self._reports: dict[str, EncryptionReport] = {}
         self._asked_after_uploads = 0
+        self._held_back = 0
         self._plain_rooms: set[str] = set()
         super().__init__(homeserver_url, user_id, access_token, **options)
 
@@ -140,6 +143,38 @@ class CryptoMixin(Client):
     def _crypto_requests(self) -> CryptoRequests:
         return CryptoRequests(self, self.engine)
 
+    @contextmanager
+    def holding_back(self) -> Iterator[None]:
+        """Send nothing for the engine until the block has ended; see `CryptoHandle.catching_up`."""
+        self._held_back += 1
+        try:
+            yield
+        finally:
+            self._held_back -= 1
+        self._crypto_requests.after_sync()
+
+    def forget_engine(self) -> None:
+        """Begin with a new engine; see `CryptoHandle.reset`."""
+        self._engine = None
+
+    def _encryption_findings(self) -> list[Finding]:
+        if not self.user_id:
+            return []
+        engine = self.engine
+        with engine.step() as step:
+            waiting = sum(1 for _ in step.scan(spaces.WAITING))
+            is_due = engine.account.needs_upload(step)
+        queued = len(engine.queued_messages())
+        found = [Finding(Level.OK, "encryption", f"by {engine.backend.name}, device {engine.own.device_id}")]
+        if is_due:
+            found.append(Finding(Level.WARNING, "encryption", "keys of ours must go up", "sync once"))
+        if queued:
+            found.append(Finding(Level.WARNING, "encryption", f"{queued} messages to devices wait", "sync once"))
+        if waiting:
+            advice = "wait for their keys, or import a key file"
+            found.append(Finding(Level.WARNING, "encryption", f"{waiting} events cannot be read", advice))
+        return found
+
     def _introduce_syncer(self) -> None:
         super()._introduce_syncer()
         syncer = self.syncer
@@ -174,6 +209,8 @@ class CryptoMixin(Client):
     def _process(self, run: SyncRun, response: SyncResponse, since: str) -> None:
         super()._process(run, response, since)
         self.engine.note_readings()
+        if self._held_back:
+            return
         try:
             self._crypto_requests.after_sync(run.cancel)
         except MatrixError as error:  # it is wanted again after the next answer
@@ -293,7 +330,7 @@ class CryptoMixin(Client):
             return row
         content = loads(row.content)
         requests = self._crypto_requests
-        report = requests.share_key(row.room_id, settings, cancel)
+        report = requests.share_key(row.room_id, settings, cancel, TRUST_CONTEXT.get())
         with self.engine.encrypt(row.room_id, row.event_type, content) as (encrypted, changes):
             row.event_type, row.content = ENCRYPTED, dumps(encrypted, ascii_only=True)
             self.outbox.rows.update([row], changes=changes)  # before a byte of it leaves

@@ -187,6 +187,7 @@ class Engine:
                     taken.arrivals.append(arrival)
                     taken.readable += now_readable(step, arrival.new_keys)
                     self._verify(step, arrival)
+                    self._answer_long_talk(step, arrival)
             self._queue(step, self.verifications.tick(step))
             taken.changes = step.changes()
             yield taken
@@ -196,6 +197,13 @@ class Engine:
     def _verify(self, step: Step, arrival: Arrival) -> None:
         device = arrival.message.device if arrival.message is not None else None
         self._queue(step, self.verifications.receive(step, self.own, arrival.event, device))
+
+    def _answer_long_talk(self, step: Step, arrival: Arrival) -> None:
+        """Say something, once, to a device that has said much without an answer, so that its ratchet moves on."""
+        device = arrival.message.device if arrival.message is not None else None
+        if device is not None and self.olm.needs_heartbeat(step, device):
+            content = self.olm.encrypt(step, self.own, device, "m.dummy", {})
+            enqueue(step, "m.room.encrypted", [(device, content)])
 
     def _queue(self, step: Step, messages: Iterable[Outgoing]) -> None:
         for message in messages:

@@ -29,6 +29,7 @@ log = logging.getLogger("gomatrix_py.crypto")
 
 OLM = "m.olm.v1.curve25519-aes-sha2"
 SESSIONS_PER_DEVICE = 10
+HEARTBEAT_AFTER = 53
 SEEN_IS_KEPT_MS = 90 * 24 * 3600 * 1000
 
 
@@ -122,7 +123,12 @@ class OlmMachine:
                 if message.type == 0:  # it is of this session, and of no other
                     raise
                 continue
-            self._save(step, sender_key, session, {**record, "received_at": self.clock.now_ms(), "sent": 0})
+            self._save(
+                step,
+                sender_key,
+                session,
+                {**record, "received_at": self.clock.now_ms(), "sent": 0, "heard": int(record.get("heard", 0)) + 1},
+            )
             return plaintext
         if message.type != 0:
             raise MissingRoomKey(f"none of {len(fitting)} sessions with this device reads it")
@@ -207,7 +213,7 @@ class OlmMachine:
             "sender_device_keys": self.account.device_keys(step),
         }
         message = session.encrypt(dumps(payload, ascii_only=True))
-        self._save(step, device.curve25519, session, {**record, "sent": int(record.get("sent", 0)) + 1})
+        self._save(step, device.curve25519, session, {**record, "sent": int(record.get("sent", 0)) + 1, "heard": 0})
         return {
             "algorithm": OLM,
             "sender_key": own.curve25519,
@@ -247,6 +253,11 @@ class OlmMachine:
         """Return how many messages went to a device since it last said anything."""
         records = [record for _, record in step.records(spaces.OLM, f"{device.curve25519} ")]
         return max((int(record.get("sent", 0)) for record in records), default=0)
+
+    def needs_heartbeat(self, step: Step, device: DeviceInfo) -> bool:
+        """Tell whether a device said so much without any word from us that its ratchet should be moved on."""
+        records = [record for _, record in step.records(spaces.OLM, f"{device.curve25519} ")]
+        return any(int(record.get("heard", 0)) >= HEARTBEAT_AFTER for record in records)
 
     def drop_sessions(self, step: Step, device: DeviceInfo) -> None:
         """Forget the sessions with a device."""

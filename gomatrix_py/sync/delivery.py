@@ -200,8 +200,7 @@ class Delivery:
                 store.mark_delivered(rows[:done])
 
     def _hand_over(self, store: SyncStorer | Journal, rows: Sequence[InboxRow], *, is_counted: bool = False) -> None:
-        in_hand = {work.row.seq for work in self._pool.running() if work.store is store}
-        works = [(_lane(row), _Work(row, store, is_counted)) for row in rows if row.seq not in in_hand]
+        works = [(_lane(row), _Work(row, store, is_counted)) for row in rows]
         taken = self._pool.put(works)
         self._untouched.difference_update(work.row.seq for _, work in works[:taken])
         self._untouched.update(work.row.seq for _, work in works[taken:])
@@ -218,7 +217,9 @@ class Delivery:
             StoreError: what was handled could not be marked.
         """
         self.pump()
-        rows = self._not_set_aside(store, self._with_tries(store))
+        still_run = self._running_in(store)
+        known = [row for row in self._with_tries(store) if row.seq not in still_run]
+        rows = self._not_set_aside(store, known)
         is_noted = entered_rows_of(store) is not None
         untouched = set(self._untouched)
         suspects = [row for row in rows if row.tries or not (is_noted or row.seq in untouched)]
@@ -231,6 +232,10 @@ class Delivery:
             if row.seq <= last.get(_lane(row), 0):
                 self._alone(store, row, is_noted=is_noted)
         self._hand_over(store, [row for row in rows if row.seq > last.get(_lane(row), 0)])
+
+    def _running_in(self, store: SyncStorer | Journal) -> set[int]:
+        """Return what an earlier run of this process left running."""
+        return {work.row.seq for work in self._pool.running() if work.store is store}
 
     def _with_tries(self, store: SyncStorer | Journal) -> Sequence[InboxRow]:
         rows = store.undelivered()

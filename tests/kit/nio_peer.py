@@ -53,6 +53,10 @@ class NioPeer:
         assert not isinstance(answer, nio.ErrorResponse), answer
         return answer
 
+    def run_for_effect(self, work: Any) -> None:
+        """Carry out what answers nothing."""
+        self.thread.run(work)
+
     # ------------------------------------------------------------ syncing
 
     def sync(self) -> None:

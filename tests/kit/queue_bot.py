@@ -23,6 +23,7 @@ from gomatrix_py import Client, InMemoryStore, Limits, RetryPolicy, SQLiteStore
 from gomatrix_py.cancellation import CancelToken
 from gomatrix_py.errors import MatrixError
 from gomatrix_py.store.outbox import OutboxRow
+from tests.kit.failpoints import set_failpoint
 
 __all__ = ["text_of"]
 
@@ -91,6 +92,7 @@ def main(
     url: str, user: str, token: str, device: str, store: str, progress: str, up_to: str, manner: str, *rooms: str
 ) -> None:
     """Send, say so, and wait to be killed."""
+    set_failpoint()
     client = Client(
         url,
         user,

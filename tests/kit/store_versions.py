@@ -15,7 +15,7 @@ OLD_VERSIONS = sorted(int(path.stem) for path in _FOLDER.glob("*.sql") if int(pa
 
 
 def store_of_version(number: int, path: Path) -> Path:
-    """Make a file as this version of the schema left it, with ``full_batch(1)`` in it and a row of what came later."""
+    """Make a file as this version of the schema left it, with ``full_batch(1)`` in it and one row of what is new."""
     path.touch(mode=0o600)
     db = sqlite3.connect(path)
     db.executescript((_FOLDER / f"{number:03d}.sql").read_text(encoding="utf-8"))

@@ -414,3 +414,18 @@ def test_a_step_that_fails_never_happened(alice: Peer, bob: Peer) -> None:
             ciphertexts.append(content["ciphertext"])
             raise ZeroDivisionError
     assert ciphertexts[0] == ciphertexts[1]  # the same place of the ratchet, and it never left
+
+
+def test_a_long_talk_without_an_answer_gets_one_heartbeat(server: KeyServer, alice: Peer, bob: Peer) -> None:
+    bob.share(ROOM, [ALICE, BOB])  # so that Bob knows Alice's device
+    bob.sync()
+    sent = 0
+    for _ in range(60):
+        server.inboxes[bob.me] = [{"type": "m.room.encrypted", "sender": ALICE, "content": _olm(alice, bob)}]
+        waiting = len(server.inboxes.get(alice.me, []))
+        bob.sync()
+        sent += len(server.inboxes.get(alice.me, [])) - waiting
+    assert sent == 1
+    (arrivals, _) = alice.sync()
+    assert arrivals[-1].event.type == "m.dummy"
+    assert not arrivals[-1].is_for_application

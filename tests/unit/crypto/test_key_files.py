@@ -323,7 +323,7 @@ def test_what_was_exported_reads_messages(
 
 
 def test_what_others_wrote_of_a_key_is_kept(alice: Peer) -> None:
-    given = entry(**{"org.matrix.msc3061.shared_history": True})
+    given = {**entry(), "org.matrix.msc3061.shared_history": True}
     assert import_keys(alice.engine, file_of([given]), PASSPHRASE).taken == 1
     (again,) = loads(plaintext_of(exported(alice).getvalue(), PASSPHRASE))
     assert {name: again[name] for name in given} == given
@@ -430,7 +430,12 @@ def test_keys_are_stored_in_batches_and_told_of(alice: Peer, bob: Peer, monkeypa
     assert told == [(3, 8), (6, 8), (8, 8)]
     writes: list[int] = []
     write = bob.key_values.write
-    bob.key_values.write = lambda changes: (writes.append(1), write(changes))
+
+    def counted(changes: Any) -> None:
+        writes.append(1)
+        write(changes)
+
+    monkeypatch.setattr(bob.key_values, "write", counted)
     told.clear()
     import_keys(bob.engine, file, PASSPHRASE, progress=lambda done, total: told.append((done, total)))
     assert told == [(3, 8), (6, 8), (8, 8)]
