@@ -36,6 +36,7 @@ from .crypto_requests import CryptoRequests
 from .diagnosis import Finding, Level
 from .opened_answers import open_events
 from .outgoing import SENT_IN_PLAIN
+from .saved_sessions import store_key_from_keyring
 from .sync_runs import SyncRun
 
 __all__ = ["Crypto", "CryptoClient", "CryptoMixin"]
@@ -61,6 +62,20 @@ class Crypto:
     key: StoreKey | str | None = attrs.field(default=None, repr=False)
     trust: TrustPolicy | None = None
     library: BackendName | None = None
+
+    @classmethod
+    def with_keyring(cls, name: str, **options: Any) -> Crypto:
+        """Return options whose key is kept by the system's keyring; it is made where there is none.
+
+        Args:
+            name: under which the keyring keeps it, such as ``my bot's store``.
+            options: the other attributes.
+
+        Raises:
+            UsageError: the keyring package is not installed.
+            SessionError: the keyring cannot be used.
+        """
+        return cls(store_key_from_keyring(name), **options)
 
     def store_key(self, store: object) -> StoreKey:
         """Return the key for a store.

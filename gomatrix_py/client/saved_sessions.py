@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ from ..codec import loads
 from ..errors import DecodeError, SessionError, UsageError
 from ..http.urls import check_base_url
 
-__all__ = ["KEYRING_SERVICE", "Session", "sole_use_of"]
+__all__ = ["KEYRING_SERVICE", "Session", "sole_use_of", "store_key_from_keyring"]
 
+_KEY_BYTES = 32
 KEYRING_SERVICE = "gomatrix_py"
 LOCK_WAIT_S = 30.0
 LOOK_S = 0.02
@@ -201,6 +203,31 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def store_key_from_keyring(name: str, service: str = KEYRING_SERVICE) -> bytes:
+    """Return the key of a store from the system's keyring; a new one is put there where there is none.
+
+    Args:
+        name: under which it is found again.
+        service: under which the keyring keeps it.
+
+    Raises:
+        UsageError: the keyring package is not installed.
+        SessionError: what the keyring has is no key, or it cannot be used.
+    """
+    with _keyring() as keyring:
+        text = keyring.get_password(service, name)
+        if text is None:
+            text = secrets.token_hex(_KEY_BYTES)
+            keyring.set_password(service, name, text)
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise SessionError(f"what the keyring has as {name!r} of {service!r} is no key")
+    return key
 
 
 @contextlib.contextmanager

@@ -97,6 +97,8 @@ class Outbound:
     def _must_rotate(
         self, step: Step, record: dict[str, Any], settings: RoomSettings, to: Iterable[DeviceInfo]
     ) -> bool:
+        if backend_of_pickle(record["pickle"])[0] != self.backend.name:  # another library's, which may be gone
+            return True
         age_ms = self.clock.now_ms() - int(record["created_at"])
         if record["messages"] >= settings.rotation_msgs or not 0 <= age_ms < settings.rotation_ms:
             return True

@@ -67,11 +67,11 @@ class EnteredRows(Protocol):
 
 @attrs.define(slots=True)
 class _Work:
-    """One row, where it is kept, and whether this try of it is counted already."""
+    """One row, where it is kept, and whether a try is counted before it begins, or only where it ends badly."""
 
     row: InboxRow
     store: SyncStorer | Journal
-    is_counted: bool = False
+    counts_first: bool = False
 
 
 class Delivery:
@@ -199,8 +199,10 @@ class Delivery:
             if done:
                 store.mark_delivered(rows[:done])
 
-    def _hand_over(self, store: SyncStorer | Journal, rows: Sequence[InboxRow], *, is_counted: bool = False) -> None:
-        works = [(_lane(row), _Work(row, store, is_counted)) for row in rows]
+    def _hand_over(
+        self, store: SyncStorer | Journal, rows: Sequence[InboxRow], *, counts_first: bool = False
+    ) -> None:
+        works = [(_lane(row), _Work(row, store, counts_first)) for row in rows]
         taken = self._pool.put(works)
         self._untouched.difference_update(work.row.seq for _, work in works[:taken])
         self._untouched.update(work.row.seq for _, work in works[taken:])
@@ -258,12 +260,12 @@ class Delivery:
         return left
 
     def _alone(self, store: SyncStorer | Journal, row: InboxRow, *, is_noted: bool) -> None:
-        if not is_noted:
-            store.begin_try(row)
         if self._is_in_run:
-            self._hand_over(store, [row], is_counted=not is_noted)
+            self._hand_over(store, [row], counts_first=not is_noted)
             self.wait_until_delivered()
             return
+        if not is_noted:
+            store.begin_try(row)
         entered = entered_rows_of(store)
         if entered is not None:
             entered.enter(HERE, row.seq)
@@ -281,6 +283,8 @@ class Delivery:
     # ------------------------------------------------------------ on the threads
 
     def _handle(self, runner: Runner[_Work], work: _Work) -> None:
+        if work.counts_first:
+            work.store.begin_try(work.row)
         entered = entered_rows_of(work.store)
         if entered is not None:
             entered.enter(runner.place, work.row.seq)
@@ -289,7 +293,7 @@ class Delivery:
         except Abandoned:
             raise
         except BaseException as error:
-            if not work.is_counted:
+            if not work.counts_first:
                 self._count(work.store, work.row, error)
             raise
         finally:

@@ -19,7 +19,7 @@ from tests.kit.queue_bot import text_of
 from tests.kit.server_view import differences, texts
 
 ROWS, ROOMS = 10, 2
-STEP = of_size(5, 1)
+STEP = of_size(8, 1)
 MOST = 200
 
 

@@ -110,7 +110,7 @@ def test_a_second_try_sends_the_same_bytes(server: FileServer, tmp_path: Path) -
     path = tmp_path / "log.txt"
     path.write_bytes(b"x" * 100_000)
     server.refused = 1
-    retry = RetryPolicy(attempts=3, first_delay_s=0.001)
+    retry = RetryPolicy(attempts=3, base_s=0.0)
     with SealingClient(server.url, "@a:scripted", "t0ken", device_id="D", retry=retry) as client:
         client.send_file(SEALED, path, progress=lambda done, total: path.write_bytes(b"y" * 100_000))
         assert len(server.tries) == 2

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import keyring
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keyring.backend import KeyringBackend
-from keyring.errors import KeyringLocked, PasswordDeleteError
+from keyring.errors import KeyringLocked
 
-from gomatrix_py import Client, InMemoryStore, SQLiteStore
+from gomatrix_py import Client, Crypto, InMemoryStore, SQLiteStore
 from gomatrix_py.client import saved_sessions
 from gomatrix_py.client.saved_sessions import Session
 from gomatrix_py.errors import Forbidden, SessionError, StoreError, UnknownToken, UsageError
 from tests.kit.crash import run_python
+from tests.kit.memory_keyring import MemoryKeyring, memory_keyring
 from tests.kit.scripted_homeserver import USER, Reply, ScriptedHomeserver
 
 SESSION = Session(
@@ -221,36 +220,13 @@ def test_any_bytes_are_a_session_or_a_session_error(text: bytes) -> None:
 # ------------------------------------------------------------------ the keyring
 
 
-class Memory(KeyringBackend):
-    """A keyring that forgets."""
-
-    priority = 1
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        if self.kept.pop((service, username), None) is None:
-            raise PasswordDeleteError("not there")
-
-
 @pytest.fixture
-def memory() -> Iterator[Memory]:
-    before = keyring.get_keyring()
-    made = Memory()
-    keyring.set_keyring(made)
-    yield made
-    keyring.set_keyring(before)
+def memory() -> Iterator[MemoryKeyring]:
+    with memory_keyring() as made:
+        yield made
 
 
-def test_the_keyring_keeps_a_session(memory: Memory) -> None:
+def test_the_keyring_keeps_a_session(memory: MemoryKeyring) -> None:
     SESSION.save_to_keyring()
     SESSION.save_to_keyring("my bot", "main")
     assert set(memory.kept) == {("gomatrix_py", USER), ("my bot", "main")}
@@ -261,7 +237,7 @@ def test_the_keyring_keeps_a_session(memory: Memory) -> None:
         Session.load_from_keyring(USER)
 
 
-def test_new_tokens_go_to_the_keyring(memory: Memory, server: ScriptedHomeserver) -> None:
+def test_new_tokens_go_to_the_keyring(memory: MemoryKeyring, server: ScriptedHomeserver) -> None:
     server.route("POST", "/refresh", {"access_token": "new", "refresh_token": "newer"})
     with Client.from_session(Session(server.url, USER, "t", "DEV", refresh_token="r")) as client:
         client.on_tokens_changed(Session.save_to_keyring)
@@ -269,7 +245,7 @@ def test_new_tokens_go_to_the_keyring(memory: Memory, server: ScriptedHomeserver
     assert Session.load_from_keyring(USER).refresh_token == "newer"
 
 
-def test_a_keyring_that_cannot_be_used(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keyring_that_cannot_be_used(memory: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     def locked(*_: str) -> None:
         raise KeyringLocked("locked")
 
@@ -289,6 +265,16 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(UsageError, match=r"gomatrix_py\[keyring\]"):
         SESSION.save_to_keyring()
+
+
+def test_the_keyring_keeps_the_key_of_a_store(memory: MemoryKeyring) -> None:
+    crypto = Crypto.with_keyring("my bot's store")
+    assert isinstance(crypto.key, bytes)
+    assert len(crypto.key) == 32
+    assert Crypto.with_keyring("my bot's store").key == crypto.key != Crypto.with_keyring("another").key
+    memory.set_password("gomatrix_py", "odd", "no key")
+    with pytest.raises(SessionError):
+        Crypto.with_keyring("odd")
 
 
 # ------------------------------------------------------------------ clients that go on

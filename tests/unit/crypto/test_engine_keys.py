@@ -1,0 +1,140 @@
+"""Engines of encryption over a server of keys: our own keys, who is trusted, and what must not get lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from gomatrix_py.crypto.trust import BLACKLISTED, VERIFIED, BlindTrust, ManualTrust, VerifiedOnly
+from gomatrix_py.errors import MissingRoomKey, NoEligibleDevices, StillUndecided
+from tests.kit.key_server import KeyServer, Peer
+
+ROOM = "!room:hs"
+ALICE, BOB = "@alice:hs", "@bob:hs"
+
+
+@pytest.fixture
+def server() -> KeyServer:
+    return KeyServer()
+
+
+@pytest.fixture
+def alice(server: KeyServer) -> Peer:
+    return Peer(server, ALICE, "A1", policy=BlindTrust())
+
+
+@pytest.fixture
+def bob(server: KeyServer) -> Peer:
+    return Peer(server, BOB, "B1", policy=BlindTrust())
+
+
+# ------------------------------------------------------------------ own keys
+
+
+def test_keys_are_topped_up_when_half_are_used(server: KeyServer, bob: Peer) -> None:
+    keys = server.one_time_keys[bob.me]
+    assert len(keys) == 50
+    for _ in range(25):
+        keys.popitem()
+    bob.sync()
+    assert len(keys) == 25, "one more may be used before it is worth a request"
+    keys.popitem()
+    bob.sync()
+    assert len(keys) == 50
+
+
+def test_the_same_keys_go_up_again_after_a_crash(server: KeyServer) -> None:
+    peer = Peer(KeyServer(), BOB, "B1")
+    for _ in range(26):
+        peer.server.one_time_keys[peer.me].popitem()
+    with peer.engine.step() as step:
+        peer.engine.account.note_counts(step, {"signed_curve25519": 24}, None)
+    (first, *_) = peer.engine.outgoing_requests()
+    peer.restart()
+    (second, *_) = peer.engine.outgoing_requests()
+    assert first.request.one_time_keys.keys() == second.request.one_time_keys.keys()  # type: ignore[attr-defined]
+
+
+def test_a_used_fallback_key_is_replaced(server: KeyServer, bob: Peer) -> None:
+    before = server.fallback_keys[bob.me]
+    bob.sync(unused_fallback=False)
+    after = server.fallback_keys[bob.me]
+    assert before.keys() != after.keys()
+    assert all(key["fallback"] is True for key in after.values())
+
+
+# ------------------------------------------------------------------ trust
+
+
+def test_blacklisted_devices_get_nothing_and_are_told(server: KeyServer, alice: Peer, bob: Peer) -> None:
+    tablet = Peer(server, BOB, "B2", policy=BlindTrust())
+    alice.engine.set_levels(BOB, {tablet.engine.own.ed25519: BLACKLISTED})
+    event = alice.say(ROOM, [ALICE, BOB], "secret")
+    bob.sync()
+    tablet.sync()
+    assert bob.read(event) == "secret"
+    with pytest.raises(MissingRoomKey) as missing:
+        tablet.read(event)
+    assert missing.value.withheld == "m.blacklisted"
+    report = alice.share(ROOM, [ALICE, BOB])
+    assert [(one.device_id, one.code) for one in report.errors] == [("B2", "m.blacklisted")]
+    assert tablet.server.inboxes.get(tablet.me, []) == [], "told once is enough"
+
+
+def test_undecided_devices_stop_the_sending(server: KeyServer, bob: Peer) -> None:
+    alice = Peer(server, ALICE, "A1", policy=ManualTrust())
+    alice.share(ROOM, [ALICE, BOB])
+    with pytest.raises(StillUndecided) as undecided:
+        alice.engine.recipients([ALICE, BOB]).check_decided()
+    assert undecided.value.devices == ((BOB, "B1"),)
+    alice.engine.set_levels(BOB, {bob.engine.own.ed25519: VERIFIED})
+    event = alice.say(ROOM, [ALICE, BOB], "now")
+    bob.sync()
+    assert bob.read(event) == "now"
+
+
+def test_only_verified_devices(server: KeyServer, bob: Peer) -> None:
+    alice = Peer(server, ALICE, "A1", policy=VerifiedOnly())
+    report = alice.share(ROOM, [ALICE, BOB])
+    assert [(one.device_id, one.code) for one in report.errors] == [("B1", "m.unverified")]
+    with pytest.raises(NoEligibleDevices) as nobody:
+        alice.engine.recipients([ALICE, BOB]).check_somebody(ALICE, [ALICE, BOB])
+    assert nobody.value.user_ids == (BOB,)
+
+
+def test_a_device_without_keys_does_not_stop_the_others(server: KeyServer, alice: Peer, bob: Peer) -> None:
+    tablet = Peer(server, BOB, "B2", policy=BlindTrust())
+    server.one_time_keys[tablet.me].clear()
+    del server.fallback_keys[tablet.me]
+    report = alice.share(ROOM, [ALICE, BOB])
+    assert [one.device_id for one in report.shared_with] == ["B1"]
+    assert [(one.device_id, one.code) for one in report.errors] == [("B2", "m.no_olm")]
+
+
+def test_a_step_that_fails_never_happened(alice: Peer, bob: Peer) -> None:
+    alice.share(ROOM, [ALICE, BOB])
+    ciphertexts = []
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), alice.engine.encrypt(ROOM, "m.x", {}) as (content, _):  # noqa: PT012
+            ciphertexts.append(content["ciphertext"])
+            raise ZeroDivisionError
+    assert ciphertexts[0] == ciphertexts[1]  # the same place of the ratchet, and it never left
+
+
+def test_one_goes_on_with_the_other_library(server: KeyServer) -> None:
+    alice = Peer(server, ALICE, "A1", library="olm", policy=BlindTrust())
+    bob = Peer(server, BOB, "B1", library="olm", policy=BlindTrust())
+    before = alice.say(ROOM, [ALICE, BOB], "by libolm")
+    bob.sync()
+    fingerprint = alice.engine.own.ed25519
+    for peer in (alice, bob):
+        peer.options["library"] = "vodozemac"
+        peer.restart()
+    assert alice.engine.own.ed25519 == fingerprint
+    assert bob.read(before) == "by libolm"
+    after = alice.say(ROOM, [ALICE, BOB], "by vodozemac")
+    assert after.content["session_id"] != before.content["session_id"]
+    bob.sync()
+    assert bob.read(after) == "by vodozemac"
+    answer = bob.say(ROOM, [ALICE, BOB], "yes")
+    alice.sync()
+    assert alice.read(answer) == "yes"
