@@ -44,8 +44,9 @@ class CryptoRequests:
         Raises:
             TransportError, HTTPError, DecodeError: as `Client.call`; what was not sent is wanted again.
         """
-        for wanted in self.engine.outgoing_requests():
-            self._send(wanted, cancel)
+        with self.engine.sending:
+            for wanted in self.engine.outgoing_requests():
+                self._send(wanted, cancel)
 
     def after_sync(self, cancel: CancelToken | None = None) -> None:
         """Send what a sync made the engine want, and heal lost sessions."""
@@ -68,8 +69,9 @@ class CryptoRequests:
 
     def send_queue(self, cancel: CancelToken | None = None) -> None:
         """Send the messages to devices that wait, in order."""
-        for wanted in self.engine.queued_messages():
-            self._send(wanted, cancel)
+        with self.engine.sending:
+            for wanted in self.engine.queued_messages():
+                self._send(wanted, cancel)
 
     def query(self, user_ids: Iterable[str], cancel: CancelToken | None = None) -> None:
         """Bring what we know of users' devices up to date, as far as the server answers."""

@@ -14,7 +14,7 @@ from ..api.login import WhoAmI
 from ..api.media import GetMediaConfig
 from ..api.server import GetVersions
 from ..errors import HTTPError, MatrixError, TransportError, UnknownToken, UserDeactivated, UserLocked
-from ..http.endpoint import Endpoint
+from ..http.endpoint import Endpoint, Target
 from ..http.messages import HttpResponse, Limits
 from ..http.retry import RetryPolicy
 from ..store import is_sync_storer
@@ -121,7 +121,7 @@ class DoctorMethods(SyncMethods):
     # ------------------------------------------------------------ the server
 
     def _probed(self) -> HttpResponse:
-        request = GetVersions().to_request(self._target)
+        request = GetVersions().to_request(Target(self.homeserver_url))  # a bad token is another finding
         return self._exchange.send(attrs.evolve(request, limits=PATIENCE), RetryPolicy.never())
 
     @staticmethod

@@ -132,6 +132,7 @@ class Engine:
         self.arrivals = Arrivals(self.devices, self.olm, self.inbound, self.clock)
         self.verifications = Verifications(self.backend, self.devices, self.clock)
         self.lock = threading.RLock()
+        self.sending = threading.RLock()  # held by whoever sends what is wanted: it goes out once, in order
         self._uploads = 0
         self._reading = Step(self.vault)
         with self.step() as step:

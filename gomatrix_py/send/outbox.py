@@ -17,7 +17,8 @@ import attrs
 
 from ..cancellation import CancelToken
 from ..clock import Clock, SystemClock
-from ..errors import MatrixError, OutboxFull, SendBlocked, StoreError, UsageError
+from ..codec import loads
+from ..errors import DecodeError, MatrixError, OutboxFull, SendBlocked, StoreError, UsageError
 from ..http.retry import RetryPolicy
 from ..store.outbox import OutboxRow, OutboxState, OutboxStorer
 from .outcomes import Outcome, outcome_of
@@ -29,6 +30,8 @@ log = logging.getLogger("gomatrix_py.send")
 
 BATCH = 20
 SENT_IS_KEPT_MS = 7 * 24 * 3600 * 1000
+FORGETTING_EVERY_MS = 3600 * 1000
+LANE_LOOK_S = 0.1
 _TO_BE_SENT = (OutboxState.QUEUED, OutboxState.SENDING)
 _TO_BE_FLUSHED = (*_TO_BE_SENT, OutboxState.PARKED)
 
@@ -57,6 +60,17 @@ class _Lane:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.is_sending = False
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Keep this thread, which holds the lock, from sending while it sends."""
+        if self.is_sending:
+            raise UsageError("a hook that runs while something is sent cannot itself send to the same room")
+        self.is_sending = True
+        try:
+            yield
+        finally:
+            self.is_sending = False
 
 
 class Outbox:
@@ -92,12 +106,15 @@ class Outbox:
         self._lock = threading.Lock()
         self._has_unsettled = True  # what an earlier process left is not known yet
         self._room_for = 0
-        self.rows.forget_sent(self.clock.now_ms() - SENT_IS_KEPT_MS)
+        self._forgot_ts = 0
+        self._forget_old()
 
     # ------------------------------------------------------------ sending
 
     def send(self, row: OutboxRow, cancel: CancelToken | None = None) -> OutboxRow:
         """Send a row now, after those of its room that wait, and return it as sent.
+
+        What has its transaction id and was sent before is returned as it was then; nothing is sent.
 
         What was certainly not sent is forgotten when this raises. What may have been sent is parked: a flush,
         its echo in a sync, or the same transaction id settles it, and it never becomes two events.
@@ -108,7 +125,7 @@ class Outbox:
         """
         with self._lane(row.room_id):
             earlier = [one.id for one in self.rows.waiting(row.room_id) if one.state in _TO_BE_SENT]
-            kept, is_new = self._add(row, is_next=not earlier)
+            kept, is_new = self._add(row, is_next=not earlier and not row.depends_on)
             if kept.is_sent:
                 return kept
             try:
@@ -159,19 +176,35 @@ class Outbox:
         return list(self.rows.waiting(room_id))
 
     def cancel(self, row_id: int) -> bool:
-        """Forget a row that the server cannot have; return whether it could be forgotten."""
+        """Forget a row that the server cannot have; return whether it could be forgotten.
+
+        Waits for what is being sent to the same room.
+        """
         with self._untried(row_id) as row:
             if row is not None:
                 self.rows.remove([row_id])
             return row is not None
 
     def edit(self, row_id: int, content: bytes) -> bool:
-        """Give a row that the server cannot have another content; return whether it could be changed."""
+        """Give a row that the server cannot have another content; return whether it could be changed.
+
+        What was encrypted already stays as it is. Waits for what is being sent to the same room.
+
+        Args:
+            row_id: of the row.
+            content: a JSON object.
+
+        Raises:
+            UsageError: the content is none.
+        """
+        if not _is_object(content):
+            raise UsageError("the content must be a JSON object")
         with self._untried(row_id) as row:
-            if row is not None:
-                row.content = content
-                self.rows.update([row])
-            return row is not None
+            if row is None or row.event_type == "m.room.encrypted":
+                return False  # plain text in the place of a ciphertext would leave as it is
+            row.content = content
+            self.rows.update([row])
+            return True
 
     @contextmanager
     def _untried(self, row_id: int) -> Iterator[OutboxRow | None]:
@@ -184,15 +217,24 @@ class Outbox:
             yield row if row is not None and not row.is_sent and not row.first_tried_ts else None
 
     def retry(self, row_id: int) -> bool:
-        """Let a row that was given up be tried again by the next flush; return whether there is one."""
+        """Let a row that was given up be tried again by the next flush, however old it is.
+
+        What it needs, and what needs it, is tried again with it where that was given up as well.
+
+        Returns:
+            Whether there is such a row that the server does not have yet.
+        """
         row = self.rows.get(row_id)
-        if row is None or row.is_sent:
+        if row is None:
             return False
         with self._lane(row.room_id):
-            row.state = OutboxState.SENDING if row.first_tried_ts else OutboxState.QUEUED
-            row.refusals = 0
-            self.rows.update([row])
-        return True
+            waiting = self.rows.waiting(row.room_id)
+            again = [one for one in waiting if one.id == row_id or _goes_with(one, row)]
+            for one in again:
+                one.state = OutboxState.SENDING if one.first_tried_ts else OutboxState.QUEUED
+                one.refusals = one.expires_ts = 0
+            self.rows.update(again)
+        return any(one.id == row_id for one in again)
 
     def forget(self, row_id: int) -> None:
         """Forget a row, whatever became of it."""
@@ -221,19 +263,18 @@ class Outbox:
 
     @contextmanager
     def _lane(self, room_id: str) -> Iterator[None]:
+        lane = self._lane_of(room_id)
+        with lane.lock, lane.used():
+            yield
+
+    def _lane_of(self, room_id: str) -> _Lane:
         with self._lock:
-            lane = self._lanes.setdefault(room_id, _Lane())
-        with lane.lock:
-            if lane.is_sending:
-                raise UsageError("a hook that runs while something is sent cannot itself send to the same room")
-            lane.is_sending = True
-            try:
-                yield
-            finally:
-                lane.is_sending = False
+            return self._lanes.setdefault(room_id, _Lane())
 
     def _add(self, row: OutboxRow, *, is_next: bool) -> tuple[OutboxRow, bool]:
         now = self.clock.now_ms()
+        if now - self._forgot_ts > FORGETTING_EVERY_MS:
+            self._forget_old()
         row = attrs.evolve(row, created_ts=row.created_ts or now)
         if is_next:  # kept as being sent from the start: one commit instead of two
             row.state, row.first_tried_ts = OutboxState.SENDING, now
@@ -242,6 +283,10 @@ class Outbox:
         if is_new:
             self._sender.tell(kept)
         return kept, is_new
+
+    def _forget_old(self) -> None:
+        self._forgot_ts = self.clock.now_ms()
+        self.rows.forget_sent(self._forgot_ts - SENT_IS_KEPT_MS)
 
     def _check_room_for_more(self) -> None:
         with self._lock:
@@ -266,17 +311,19 @@ class Outbox:
 
     def _give_up(self, row: OutboxRow, *, may_forget: bool) -> None:
         """Leave a row whose caller is told that it failed: forget it, or park it where it may be sent already."""
-        if row.tries == 0 or row.state in (OutboxState.QUEUED, OutboxState.WEDGED):
+        if row.tries == 0 or not row.first_tried_ts:
             if may_forget:
                 self.rows.remove([row.id])
             return
-        row.state = OutboxState.PARKED
+        if row.state is not OutboxState.WEDGED:
+            row.state = OutboxState.PARKED
         self.rows.update([row])
         log.warning(
-            "%s to %s may have been sent; it stays in the outbox as %s, and a flush settles it",
+            "%s to %s may have been sent; it stays in the outbox as %s, %s",
             row.event_type,
             row.room_id,
             row.txn_id,
+            row.state.value,
         )
 
     # ------------------------------------------------------------ all rooms
@@ -292,13 +339,29 @@ class Outbox:
             one.result()
 
     def _flush_room(self, room_id: str, flush: _Flush) -> None:
-        with self._lane(room_id):
-            while not flush.is_over:
-                waiting = [row for row in self.rows.waiting(room_id) if row.state in _TO_BE_FLUSHED][:BATCH]
-                # what depends on a row of this batch is read again once that is sent
-                batch = list(takewhile(self._sender.has_what_it_needs, waiting)) or waiting[:1]
-                if not batch or not self._send_batch(batch, flush):
-                    return
+        lane = self._lane_of(room_id)
+        while not lane.lock.acquire(timeout=LANE_LOOK_S):  # somebody sends to this room
+            if flush.is_over:
+                return
+        try:
+            with lane.used():
+                while self._flush_waiting(room_id, flush):
+                    pass
+        finally:
+            lane.lock.release()
+
+    def _flush_waiting(self, room_id: str, flush: _Flush) -> bool:
+        """Send what waits now, and tell whether to look for more."""
+        waiting = [row for row in self.rows.waiting(room_id) if row.state in _TO_BE_FLUSHED]
+        start = 0
+        while start < len(waiting) and not flush.is_over:
+            few = waiting[start : start + BATCH]
+            # what depends on a row of this batch comes with the next one, once that is sent
+            batch = list(takewhile(self._sender.has_what_it_needs, few)) or few[:1]
+            if not self._send_batch(batch, flush):
+                return False
+            start += len(batch)
+        return bool(waiting) and not flush.is_over
 
     def _send_batch(self, batch: list[OutboxRow], flush: _Flush) -> bool:
         """Send rows in order and tell whether the next ones may follow; one commit before, one after."""
@@ -319,13 +382,25 @@ class Outbox:
 
     def _send_in_batch(self, row: OutboxRow, flush: _Flush, *, is_fresh: bool) -> bool:
         try:
-            self._sender.check_worth(row)
+            self._sender.check_worth(row, is_fresh=is_fresh)
             self._sender.attempt(row, flush.token, is_fresh=is_fresh, deadline=flush.deadline)
         except MatrixError as error:
             if outcome_of(error) is Outcome.SHUT_OUT or isinstance(error, StoreError):
                 raise
             return row.state is OutboxState.WEDGED
         return True
+
+
+def _is_object(content: bytes) -> bool:
+    try:
+        return isinstance(loads(content), dict)
+    except DecodeError:
+        return False
+
+
+def _goes_with(one: OutboxRow, other: OutboxRow) -> bool:
+    """Tell whether a row that was given up needs another, or the other needs it."""
+    return one.state is OutboxState.WEDGED and (one.depends_on == other.id or other.depends_on == one.id)
 
 
 class _Flush:

@@ -13,6 +13,7 @@ from ..errors import (
     MatrixError,
     MissingToken,
     RequestCancelled,
+    SendError,
     TLSError,
     TransportError,
     UnknownToken,
@@ -60,7 +61,7 @@ def outcome_of(error: MatrixError) -> Outcome:
         return _of_answer(error)
     if isinstance(error, DecodeError):  # a 2xx answer that makes no sense
         return Outcome.UNANSWERED
-    return Outcome.REFUSED if isinstance(error, (UsageError, CryptoError)) else Outcome.NOT_TRIED
+    return Outcome.REFUSED if isinstance(error, (UsageError, CryptoError, SendError)) else Outcome.NOT_TRIED
 
 
 def _of_transport(error: TransportError) -> Outcome:

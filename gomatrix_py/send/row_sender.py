@@ -9,9 +9,10 @@ import attrs
 
 from ..cancellation import CancelToken
 from ..clock import Clock
+from ..codec import dumps
 from ..errors import MatrixError, RequestCancelled, SendBlocked
 from ..http.retry import RetryPolicy
-from ..store.outbox import OutboxKind, OutboxRow, OutboxState, OutboxStorer
+from ..store.outbox import OutboxRow, OutboxState, OutboxStorer
 from .outcomes import Outcome, outcome_of
 
 __all__ = ["FindSent", "RowSender", "RowWatcher", "Transmit", "pending_uri"]
@@ -64,32 +65,46 @@ class RowSender:
             MatrixError: as sending it raised.
         """
         is_fresh = is_fresh or not row.first_tried_ts
-        self.check_worth(row)
-        if row.state is not OutboxState.SENDING or not row.first_tried_ts:
+        self.check_worth(row, is_fresh=is_fresh)
+        if row.state is not OutboxState.SENDING or not row.first_tried_ts or row.depends_on:
             self.mark_sending([row])
         self.attempt(row, cancel, is_fresh=is_fresh)
         self.rows.update([row], is_durable=False)
 
     def mark_sending(self, rows: list[OutboxRow]) -> None:
-        """Make sure, durably, that rows are known as ones that may have reached the server."""
+        """Make sure, durably, that rows are known as ones that may have reached the server, and as what."""
         now = self.clock.now_ms()
         for row in rows:
+            self._fill_in(row)
             row.state, row.first_tried_ts = OutboxState.SENDING, row.first_tried_ts or now
         self.rows.update(rows)
 
-    def check_worth(self, row: OutboxRow) -> None:
+    def _fill_in(self, row: OutboxRow) -> None:
+        """Put the address of an upload where a row that needs it has left room for it."""
+        needed = self.rows.get(row.depends_on) if row.depends_on else None
+        if needed is not None and needed.is_sent:
+            uri = dumps(needed.event_id, ascii_only=True)[1:-1]  # what a server calls an address may be anything
+            row.content = row.content.replace(pending_uri(needed.txn_id).encode(), uri)
+            row.depends_on = 0
+
+    def check_worth(self, row: OutboxRow, *, is_fresh: bool) -> None:
         """Wedge a row that cannot be sent any more.
+
+        Args:
+            row: to be sent.
+            is_fresh: True where the server cannot have it; what may be there already is never too old.
 
         Raises:
             SendBlocked: it is such a row.
         """
         why = ""
-        if row.expires_ts and self.clock.now_ms() > row.expires_ts and not row.tries:
+        if is_fresh and row.expires_ts and self.clock.now_ms() > row.expires_ts:
             why = "it is too old to be worth sending"
         elif not self.has_what_it_needs(row):
             why = "what it needs was not sent"
         if why:
             row.state, row.last_error = OutboxState.WEDGED, why
+            row.first_tried_ts = 0 if is_fresh else row.first_tried_ts
             self.rows.update([row])
             self.tell(row)
             raise SendBlocked(f"{row.event_type} to {row.room_id}: {why}")
@@ -106,7 +121,8 @@ class RowSender:
     ) -> None:
         """Send a row, trying again by the policy, or until a deadline where there is one.
 
-        Success stands in the row and is for the caller to write down; failure is written down here.
+        Success stands in the row and is for the caller to write down; failure is written down here. An echo
+        that comes meanwhile is success.
 
         Args:
             row: marked as being sent.
@@ -125,6 +141,8 @@ class RowSender:
                 self.note_sent(row, self._once(row, cancel))
                 return
             except MatrixError as error:
+                if self._was_settled(row):
+                    return
                 outcome = outcome_of(error)
                 may_be_sent = may_be_sent or outcome.may_be_sent
                 self._note_failure(row, outcome, str(error), may_be_sent=may_be_sent)
@@ -143,6 +161,14 @@ class RowSender:
             if found is not None:
                 return found
         return self.transmit(row, cancel)
+
+    def _was_settled(self, row: OutboxRow) -> bool:
+        """Tell whether the row's echo came while its answer did not, and take that over."""
+        kept = self.rows.get(row.id)
+        if kept is None or not kept.is_sent:
+            return False
+        row.state, row.event_id, row.last_error, row.content = kept.state, kept.event_id, "", b""
+        return True
 
     def _is_old(self, row: OutboxRow) -> bool:
         """Tell whether the server may have forgotten the row's transaction id."""
@@ -173,18 +199,9 @@ class RowSender:
             self.tell(row)
 
     def note_sent(self, row: OutboxRow, event_id: str) -> None:
-        """Put down in a row that the server has it; what depends on an upload gets its address."""
+        """Put down in a row that the server has it."""
         row.state, row.event_id, row.last_error, row.content = OutboxState.SENT, event_id, "", b""
-        if row.kind is OutboxKind.UPLOAD:
-            self._hand_on(row)
         self.tell(row)
-
-    def _hand_on(self, upload: OutboxRow) -> None:
-        pending, uri = pending_uri(upload.txn_id).encode(), upload.event_id.encode()
-        needing = [row for row in self.rows.waiting(upload.room_id) if row.depends_on == upload.id]
-        for row in needing:
-            row.content = row.content.replace(pending, uri)
-        self.rows.update([*needing, upload])
 
     def tell(self, row: OutboxRow) -> None:
         """Tell the watchers of a row."""

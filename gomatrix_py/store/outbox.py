@@ -117,7 +117,8 @@ class OutboxStorer(Protocol):
         """Write rows back, all or none.
 
         Args:
-            rows: as they are now; one that was removed in the meantime stays removed.
+            rows: as they are now; one that was removed in the meantime stays removed, and one that was sent
+                stays sent. Room, device and transaction id never change.
             changes: values of the store's `key_values` that are written together with the rows.
             is_durable: False where losing the change to a power failure does no harm.
         """
@@ -130,11 +131,18 @@ class OutboxStorer(Protocol):
 
 
 class MemoryOutbox:
-    """Keeps rows for the life of the process; threads may share one."""
+    """Keeps rows for the life of the process; threads may share one.
 
-    def __init__(self, key_values: KeyValueStorer | None = None) -> None:
+    Args:
+        key_values: where the changes go that come with rows.
+        sent_kept: how many rows that were sent are kept, the last ones.
+    """
+
+    def __init__(self, key_values: KeyValueStorer | None = None, *, sent_kept: int = 10_000) -> None:
         self._key_values = key_values or MemoryKeyValues()
-        self._rows: dict[int, OutboxRow] = {}
+        self._sent_kept = sent_kept
+        self._waiting: dict[int, OutboxRow] = {}
+        self._sent: dict[int, OutboxRow] = {}
         self._ids: dict[tuple[str, str, str], int] = {}
         self._last_id = 0
         self._lock = threading.Lock()
@@ -142,19 +150,36 @@ class MemoryOutbox:
     def add(self, row: OutboxRow) -> tuple[OutboxRow, bool]:
         """Keep a row; see `OutboxStorer.add`."""
         with self._lock:
-            known = self._ids.get((row.room_id, row.device_id, row.txn_id))
+            known = self._row(self._ids.get(_key(row), 0))
             if known is not None:
-                return attrs.evolve(self._rows[known]), False
+                return attrs.evolve(known), False
             self._last_id += 1
             kept = attrs.evolve(row, id=self._last_id)
-            self._rows[kept.id] = kept
-            self._ids[row.room_id, row.device_id, row.txn_id] = kept.id
+            self._ids[_key(row)] = kept.id
+            self._put(kept)
             return attrs.evolve(kept), True
+
+    def _row(self, row_id: int) -> OutboxRow | None:
+        return self._waiting.get(row_id) or self._sent.get(row_id)
+
+    def _put(self, row: OutboxRow) -> None:
+        if not row.is_sent:
+            self._waiting[row.id] = row
+            return
+        self._waiting.pop(row.id, None)
+        self._sent[row.id] = row
+        if len(self._sent) > self._sent_kept:
+            self._drop(next(iter(self._sent)))
+
+    def _drop(self, row_id: int) -> None:
+        row = self._waiting.pop(row_id, None) or self._sent.pop(row_id, None)
+        if row is not None:
+            del self._ids[_key(row)]
 
     def get(self, row_id: int) -> OutboxRow | None:
         """Return a row, or None."""
         with self._lock:
-            row = self._rows.get(row_id)
+            row = self._row(row_id)
             return attrs.evolve(row) if row is not None else None
 
     def find(self, room_id: str, device_id: str, txn_id: str) -> OutboxRow | None:
@@ -164,31 +189,31 @@ class MemoryOutbox:
     def waiting(self, room_id: str | None = None) -> Sequence[OutboxRow]:
         """Return the rows that are not sent, in order."""
         with self._lock:
-            return [
-                attrs.evolve(row) for row in self._rows.values() if not row.is_sent and room_id in (None, row.room_id)
-            ]
+            return [attrs.evolve(row) for row in self._waiting.values() if room_id in (None, row.room_id)]
 
     def update(self, rows: Iterable[OutboxRow], *, is_durable: bool = True, changes: Sequence[Change] = ()) -> None:
         """Write rows back."""
         self._key_values.write(changes)
         with self._lock:
             for row in rows:
-                if row.id in self._rows:
-                    self._rows[row.id] = attrs.evolve(row)
+                if row.id in self._waiting or (row.is_sent and row.id in self._sent):
+                    self._put(attrs.evolve(row))
 
     def remove(self, row_ids: Iterable[int]) -> None:
         """Forget rows."""
         with self._lock:
             for row_id in row_ids:
-                row = self._rows.pop(row_id, None)
-                if row is not None:
-                    del self._ids[row.room_id, row.device_id, row.txn_id]
+                self._drop(row_id)
 
     def forget_sent(self, before_ts: int) -> None:
         """Forget what was sent and put here before a moment."""
         with self._lock:
-            old = [row.id for row in self._rows.values() if row.is_sent and row.created_ts < before_ts]
+            old = [row.id for row in self._sent.values() if row.created_ts < before_ts]
         self.remove(old)
+
+
+def _key(row: OutboxRow) -> tuple[str, str, str]:
+    return row.room_id, row.device_id, row.txn_id
 
 
 def outbox_of(store: object) -> OutboxStorer | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gomatrix_py import Client, Crypto, CryptoClient, DefaultSyncer, SQLiteStore
+from gomatrix_py import Client, Crypto, CryptoClient, DefaultSyncer, SlidingSyncer, SQLiteStore
 from gomatrix_py.crypto.backend import BackendName
 from gomatrix_py.crypto.device_info import DeviceInfo
 from gomatrix_py.crypto.trust import BLACKLISTED, BlindTrust, ManualTrust
@@ -335,3 +335,14 @@ def sync_both_until(one: CryptoClient, other: CryptoClient, found: Any) -> None:
         return found()
 
     sync_until(one, look)
+
+
+def test_a_conversation_over_sliding_sync(matrix_server: DevServer, alice: CryptoClient) -> None:
+    with person(matrix_server, "bob", crypto=BLIND, syncer=SlidingSyncer()) as bob:
+        room_id, at_bob = encrypted_room(alice, bob), heard(bob)
+        sent = alice.send_text(room_id, "over there")
+        sync_until(bob, lambda: any(event.event_id == sent.event_id for event in at_bob))
+        assert [event.body for event in at_bob if event.event_id == sent.event_id] == ["over there"]
+        at_alice = heard(alice)
+        bob.send_text(room_id, "and back")
+        sync_until(alice, lambda: any(event.body == "and back" for event in at_alice))

@@ -73,9 +73,9 @@ def hear(alice: CryptoClient, bob: NioPeer, room_id: str, text: str) -> None:
 def test_a_conversation(alice: CryptoClient, bob: NioPeer) -> None:
     room_id = shared_room(alice, bob)
     for number in range(3):
-        alice.send_text(room_id, f"hello {number} – ☃")
-        bob.sync_until_read(f"hello {number} – ☃")
-        hear(alice, bob, room_id, f"hi {number} – ☃")
+        alice.send_text(room_id, f"hello {number}, ☃")
+        bob.sync_until_read(f"hello {number}, ☃")
+        hear(alice, bob, room_id, f"hi {number}, ☃")
     assert bob.unread == []
 
 

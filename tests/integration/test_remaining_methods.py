@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from gomatrix_py import Client, Event, SQLiteStore
-from gomatrix_py.errors import NotFound, UsageError
+from gomatrix_py import Client, DefaultSyncer, Event, EventSource, SQLiteStore
+from gomatrix_py.client.client_warnings import AccessTokenRejected, ClientWarning
+from gomatrix_py.client.metrics import Counters
+from gomatrix_py.errors import ListenerFailed, NotFound, UnknownToken, UsageError
 from gomatrix_py.http.messages import HttpRequest, HttpResponse, Transport
 from gomatrix_py.send.echoes import is_same_event
+from gomatrix_py.sync import raise_listener_error
 from gomatrix_py.testing import DevServer
 from gomatrix_py.testing.pytest_plugin import MatrixUser
 from tests.kit.cas_server import CasServer
@@ -73,6 +76,77 @@ def test_a_local_echo_is_known_again(alice: Client, room_id: str) -> None:
     assert is_same_event(echo, alice.get_event(room_id, sent.event_id))
     other = alice.send_text(room_id, "heard at once")
     assert not is_same_event(echo, alice.get_event(room_id, other.event_id))
+
+
+def test_a_file_waits_too(alice: Client, bob: Client, room_id: str, tmp_path: Path) -> None:
+    (tmp_path / "map.txt").write_bytes(b"here be dragons")
+    alice.queue_file(room_id, tmp_path / "map.txt", caption="the way")
+    assert [event for event in bob.messages_iter(room_id) if event.message_type == "m.file"] == []
+    assert alice.outbox.flush()
+    assert alice.outbox.flush()
+    (event,) = (event for event in bob.messages_iter(room_id) if event.message_type == "m.file")
+    assert (event.body, bob.download_attachment(event).content) == ("the way", b"here be dragons")
+
+
+# ------------------------------------------------------------------ what goes wrong
+
+
+def test_an_event_waits_for_its_listener_or_is_set_aside(alice: Client, bob: Client, room_id: str) -> None:
+    heard: list[str | None] = []
+    is_broken = True
+
+    def listen(event: Event) -> None:
+        if is_broken:
+            raise ValueError("not today")
+        heard.append(event.body)
+
+    bob.syncer = syncer = DefaultSyncer(listener_policy=raise_listener_error)
+    bob.sync_once()
+    syncer.on_source(EventSource.TIMELINE, listen, event_type="m.room.message")
+    sent = alice.send_text(room_id, "curiouser").event_id
+    with pytest.raises(ListenerFailed):
+        bob.sync_once()
+    (row,) = bob.journal()
+    assert (row.event_id, bob.quarantine()) == (sent, [])
+    syncer.store.set_aside(row, "it hurts")  # type: ignore[union-attr] # as after the third try
+    assert [(one.event_id, one.reason) for one in bob.quarantine()] == [(sent, "it hurts")]
+    assert bob.journal() == []
+    is_broken = False
+    assert [one.event_id for one in bob.retry_quarantined()] == [sent]
+    assert (heard, bob.quarantine(), bob.journal()) == (["curiouser"], [], [])
+    assert bob.forget_quarantined() == 0
+
+
+def test_a_check_up_says_what_is_wrong(alice: Client, room_id: str) -> None:
+    alice.sync_once()
+    found = alice.doctor()
+    assert found
+    assert not found.problems
+    assert found.about("session")
+    with Client(alice.homeserver_url, alice.user_id, "not-the-token", device_id="GONE") as stranger:
+        found = stranger.doctor()
+    assert not found
+    assert {one.topic for one in found.problems} == {"session"}
+
+
+def test_what_is_done_is_counted(alice: Client, room_id: str) -> None:
+    counters = alice.on_metric(Counters())
+    alice.send_text(room_id, "one")
+    alice.sync_once()
+    assert isinstance(counters, Counters)
+    names = {name for name, _ in counters.totals()}
+    assert {"request_seconds", "sync_events", "sync_commit_seconds", "outbox_rows"} <= names
+
+
+def test_a_session_that_was_ended_elsewhere_warns(alice: Client) -> None:
+    warned: list[ClientWarning] = []
+    alice.on_warning(warned.append)
+    alice.sync_once()
+    with Client(alice.homeserver_url, alice.user_id, alice.access_token) as elsewhere:
+        elsewhere.logout()
+    with pytest.raises(UnknownToken):
+        alice.sync()
+    assert warned == [AccessTokenRejected(is_soft_logout=False)]
 
 
 # ------------------------------------------------------------------ sessions

@@ -60,5 +60,5 @@ def _patch(reach: Callable[[str], None]) -> None:
         reach("request.after")
         return answered
 
-    StoreFile.transaction = watched_transaction  # type: ignore[method-assign, assignment]
+    StoreFile.transaction = watched_transaction  # type: ignore[method-assign]
     RequestsTransport.send = watched_send  # type: ignore[method-assign]

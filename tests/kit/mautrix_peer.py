@@ -53,10 +53,11 @@ class MautrixPeer:
     async def _begin(self, url: str, name: str, password: str) -> None:
         quiet = logging.getLogger("mautrix")
         quiet.setLevel(logging.CRITICAL)
-        self.client = Client(base_url=url, state_store=_Rooms(), log=quiet, crypto_log=quiet)
+        self.client: Any = Client(base_url=url, state_store=_Rooms(), log=quiet, crypto_log=quiet)
         await self.client.login(name, password=password, store_access_token=True, update_hs_url=False)
-        self.store = MemoryCryptoStore("tests", "pickles")
-        self.machine = OlmMachine(self.client, self.store, self.client.state_store, quiet)
+        self.store: Any = MemoryCryptoStore("tests", "pickles")
+        machine: Any = OlmMachine  # its types know one logger only
+        self.machine = machine(self.client, self.store, self.client.state_store, quiet)
         await self.machine.load()
         self.machine.share_keys_min_trust = TrustState.UNVERIFIED
         self.client.crypto = self.machine

@@ -22,7 +22,9 @@ __all__ = ["ANSWER"]
 ANSWER = "you said: "
 
 
-def main(url: str, user: str, token: str, device: str, store_path: str, log_path: str, manner: str, workers: str) -> None:
+def main(
+    url: str, user: str, token: str, device: str, store_path: str, log_path: str, manner: str, workers: str
+) -> None:
     """Sync until killed."""
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     syncer = DefaultSyncer(workers=int(workers), fill_gaps=1000)

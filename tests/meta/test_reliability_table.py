@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docutils import nodes
+from docutils import nodes  # type: ignore[import-untyped]
 
 from tests.meta.rst import snippets, tables
 from tests.meta.tree import ROOT

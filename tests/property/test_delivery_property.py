@@ -86,7 +86,9 @@ def test_stops_lose_nothing_and_repeat_nothing(
 
 
 @settings(max_examples=100, deadline=None)
-@given(PLANS, st.integers(1, 4), st.integers(1, 3), st.dictionaries(st.integers(0, 23), st.integers(1, 4), max_size=3))
+@given(
+    PLANS, st.integers(1, 4), st.integers(1, 3), st.dictionaries(st.integers(0, 23), st.integers(1, 4), max_size=3)
+)
 def test_what_fails_comes_again_and_is_set_aside_after_three_times(
     plan: list[tuple[str, float]], workers: int, batches: int, failures: dict[int, int]
 ) -> None:

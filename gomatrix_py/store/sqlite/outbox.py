@@ -22,7 +22,10 @@ _INSERT = (
     f"INSERT OR IGNORE INTO outbox ({', '.join(_NEW)})"  # noqa: S608
     f" VALUES ({', '.join(f':{name}' for name in _NEW)})"
 )
-_UPDATE = f"UPDATE outbox SET {', '.join(f'{name} = :{name}' for name in _NEW)} WHERE id = :id"  # noqa: S608
+_UPDATE = (
+    f"UPDATE outbox SET {', '.join(f'{name} = :{name}' for name in _NEW)}"  # noqa: S608
+    " WHERE id = :id AND (state != 'sent' OR :state = 'sent')"
+)
 _BY_TXN = f"{_SELECT} WHERE room_id = ? AND device_id = ? AND txn_id = ?"
 # what was sent may be a hundred times as much as what waits
 _WAITING = f"{_SELECT} INDEXED BY outbox_waiting WHERE state != 'sent' ORDER BY id"

@@ -310,9 +310,7 @@ def test_a_listener_that_hangs_is_given_up_and_its_room_goes_on(
 
 def test_the_strict_policy_stops_at_a_listener_that_hangs(store: SyncStorer) -> None:
     go_on, token = threading.Event(), CancelToken()
-    syncer = DefaultSyncer(
-        OWN, store, workers=1, handler_timeout_s=0.05, listener_policy=raise_listener_error
-    )
+    syncer = DefaultSyncer(OWN, store, workers=1, handler_timeout_s=0.05, listener_policy=raise_listener_error)
     syncer.on_event(lambda event: go_on.wait(20))
     with pytest.raises(ListenerFailed) as failed, syncer.delivering(token):
         syncer.deliver(store, put(store, "$1", "$2"))
