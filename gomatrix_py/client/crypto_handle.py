@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -15,28 +15,16 @@ from ..crypto.to_device_queue import enqueue
 from ..crypto.trust import BLACKLISTED, IGNORED, VERIFIED
 from ..errors import UsageError
 from ..events import Event
-from .crypto_requests import CryptoRequests
-from .rooms import RoomMethods
+from .crypto_files import CryptoFileMethods
+from .crypto_requests import CryptoRequests, EncryptingClient
 from .verifying import VerificationMethods
 
-__all__ = ["TRUST_CONTEXT", "CryptoHandle", "EncryptingClient"]
+__all__ = ["TRUST_CONTEXT", "CryptoHandle"]
 
 TRUST_CONTEXT: ContextVar[object] = ContextVar("gomatrix_py.trust_context", default=None)
 
 
-class EncryptingClient(RoomMethods):
-    """What the handle asks of its client."""
-
-    def holding_back(self) -> AbstractContextManager[None]:
-        """Send nothing for the engine until the block has ended."""
-        raise NotImplementedError
-
-    def forget_engine(self) -> None:
-        """Begin with a new engine."""
-        raise NotImplementedError
-
-
-class CryptoHandle(VerificationMethods):
+class CryptoHandle(VerificationMethods, CryptoFileMethods):
     """Encryption of a client, as ``client.crypto``.
 
     Args:
@@ -136,7 +124,7 @@ class CryptoHandle(VerificationMethods):
         with self._engine.step() as step:
             for device in self._engine.devices.of_user(step, user_id):
                 self._engine.olm.drop_sessions(step, device)
-            for space in (spaces.DEVICES, spaces.TRUST, spaces.UNWEDGED):
+            for space in (spaces.DEVICES, spaces.TRUST, spaces.UNWEDGED, spaces.REQUESTS):
                 for key, _ in list(step.scan(space, f"{user_id} ")):
                     step.remove(space, key)
             step.remove(spaces.TRACKED, user_id)

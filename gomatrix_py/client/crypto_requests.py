@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ..api.keys import UploadKeys
@@ -13,15 +14,31 @@ from ..crypto.device_info import DeviceInfo
 from ..crypto.engine import Engine, OutgoingRequest
 from ..crypto.outbound import RoomSettings
 from ..crypto.sharing import EncryptionReport, Recipients
-from ..errors import HTTPError
+from ..errors import DecodeError, HTTPError
 from .rooms import RoomMethods
 
-__all__ = ["CryptoRequests"]
+__all__ = ["CryptoRequests", "EncryptingClient"]
 
 log = logging.getLogger("gomatrix_py.crypto")
 
 _ROUNDS = 20
 _BAD_REQUEST = 400
+
+
+class EncryptingClient(RoomMethods):
+    """What the handle asks of its client."""
+
+    def holding_back(self) -> AbstractContextManager[None]:
+        """Send nothing for the engine until the block has ended."""
+        raise NotImplementedError
+
+    def forget_engine(self) -> None:
+        """Begin with a new engine."""
+        raise NotImplementedError
+
+    def deliver_late(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Tell the listeners of events that waited for these keys, each as (room id, session id)."""
+        raise NotImplementedError
 
 
 class CryptoRequests:
@@ -54,6 +71,10 @@ class CryptoRequests:
         if wedged:
             self._start_sessions(wedged, cancel)
             self.engine.send_dummies(wedged)
+        lacking = self.engine.answer_key_requests()
+        if lacking:
+            self._start_sessions(lacking, cancel)
+            self.engine.answer_key_requests()
         self.send_outgoing(cancel)
 
     def _send(self, wanted: OutgoingRequest, cancel: CancelToken | None) -> None:
@@ -75,14 +96,27 @@ class CryptoRequests:
 
     def query(self, user_ids: Iterable[str], cancel: CancelToken | None = None) -> None:
         """Bring what we know of users' devices up to date, as far as the server answers."""
-        user_ids = list(user_ids)
+        user_ids = list(dict.fromkeys(user_ids))
         for _ in range(_ROUNDS):
             wanted = self.engine.query_for(user_ids)
             if wanted is None:
                 return
-            self._send(wanted, cancel)
+            try:
+                self._send(wanted, cancel)
+            except DecodeError as error:
+                self._query_halves(user_ids, error, cancel)
+                return
             if self.engine.query_for(user_ids) == wanted:  # some servers did not answer, and will not now
                 return
+
+    def _query_halves(self, user_ids: list[str], error: DecodeError, cancel: CancelToken | None) -> None:
+        """Find the users whose devices make an answer unreadable: they must not hide those of the others."""
+        if len(user_ids) == 1:
+            log.warning("what the server says of the devices of %s is left out: %s", user_ids[0], error)
+            return
+        middle = len(user_ids) // 2
+        self.query(user_ids[:middle], cancel)
+        self.query(user_ids[middle:], cancel)
 
     def _start_sessions(self, devices: Sequence[DeviceInfo], cancel: CancelToken | None) -> None:
         claim = self.engine.claim_for(devices)

@@ -21,6 +21,7 @@ from ..crypto.engine import Engine, SyncChanges, SyncStep
 from ..crypto.sharing import EncryptionReport
 from ..crypto.trust import TrustPolicy
 from ..crypto.vault import Passphrase, StoreKey
+from ..crypto.waiting import now_readable
 from ..errors import DecodeError, DecryptionFailed, HTTPError, MatrixError, NotFound, StoreError, UsageError
 from ..events import Event, EventSource
 from ..events.encryption_info import EncryptionInfo
@@ -31,9 +32,10 @@ from ..store.outbox import OutboxKind, OutboxRow
 from ..store.records import InboxRow, SyncBatch
 from ..sync import StoringSyncer
 from .client import Client
-from .crypto_handle import TRUST_CONTEXT, CryptoHandle, EncryptingClient
-from .crypto_requests import CryptoRequests
+from .crypto_handle import TRUST_CONTEXT, CryptoHandle
+from .crypto_requests import CryptoRequests, EncryptingClient
 from .diagnosis import Finding, Level
+from .encrypted_media import EncryptedMediaMethods
 from .opened_answers import open_events
 from .outgoing import SENT_IN_PLAIN
 from .saved_sessions import store_key_from_keyring
@@ -92,7 +94,7 @@ class Crypto:
         raise UsageError("a store that outlives the process needs a key: Crypto(key=…), 32 bytes or a passphrase")
 
 
-class CryptoMixin(Client, EncryptingClient):
+class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
     """Encryption for a `Client`; see there, and `Crypto`.
 
     Args:
@@ -115,6 +117,7 @@ class CryptoMixin(Client, EncryptingClient):
         self._asked_after_uploads = 0
         self._held_back = 0
         self._plain_rooms: set[str] = set()
+        self._asked_device_id = ""
         super().__init__(homeserver_url, user_id, access_token, **options)
 
     # ------------------------------------------------------------ the engine
@@ -133,7 +136,7 @@ class CryptoMixin(Client, EncryptingClient):
     def engine(self) -> Engine:
         """What encrypts; see `crypto` for what people need of it."""
         if not self.device_id:
-            self.device_id = self.whoami().device_id or ""
+            self.device_id = self._asked_device_id = self.whoami().device_id or ""
         if not self.own_user_id() or not self.device_id:
             raise UsageError("encryption needs a device: log in with a password or a token of a device")
         identity = (self.store, self.user_id, self.device_id)
@@ -167,6 +170,21 @@ class CryptoMixin(Client, EncryptingClient):
         finally:
             self._held_back -= 1
         self._crypto_requests.after_sync()
+
+    def deliver_late(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Tell the listeners of events that waited for these keys; they are journalled first, as any others."""
+        engine, store = self.engine, self.store
+        with engine.step() as step:
+            late = now_readable(step, keys)
+            rows = [InboxRow(one.room_id, "", one.source, one.json) for one in late]
+            batch = SyncBatch(
+                self.user_id, store.load_next_batch(self._position_key()), inbox=rows, changes=step.changes()
+            )
+            batch.position_key = self._position_key()
+            fresh = store.commit_sync(batch) if is_sync_storer(store) else []
+        if isinstance(self.syncer, StoringSyncer) and is_sync_storer(store):
+            self.syncer.deliver(store, fresh)
+        engine.note_readings()
 
     def forget_engine(self) -> None:
         """Begin with a new engine; see `CryptoHandle.reset`."""
@@ -312,6 +330,12 @@ class CryptoMixin(Client, EncryptingClient):
         # a field of the answer would be read from what the server says
         setattr(answer, "encryption", self._reports.pop(row.txn_id, None))  # noqa: B010
         return answer
+
+    @property
+    def _device_ids(self) -> tuple[str, ...]:
+        # rows from before we asked which device our token belongs to are ours, too
+        was_asked = self.device_id and self.device_id == self._asked_device_id
+        return (self.device_id, "") if was_asked else (self.device_id,)
 
     def _must_encrypt(self, room_id: str) -> Mapping[str, Any] | None:
         known = self.engine.room_settings(room_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,14 +15,14 @@ from ..api.room_history import GetMessages
 from ..api.sync import SyncResponse
 from ..cancellation import CancelToken
 from ..codec import dumps, loads, unstructure
-from ..errors import EncryptionRequired, UsageError
+from ..errors import EncryptionRequired, SendError, UsageError
 from ..events import Event
 from ..events.sizes import check_event_size
 from ..http.endpoint import Endpoint
 from ..http.retry import RetryPolicy
 from ..send.echoes import echoes_in, local_echo
 from ..send.outbox import Outbox
-from ..store.outbox import MemoryOutbox, OutboxKind, OutboxRow, OutboxState, outbox_of
+from ..store.outbox import MemoryOutbox, OutboxKind, OutboxRow, OutboxState, OutboxStorer, outbox_of
 from ..sync.handling import next_transaction_id
 from ..times import Moment, in_milliseconds
 from .base import BaseClient
@@ -41,6 +42,7 @@ class OutgoingMethods(BaseClient):
     def _set_up(self) -> None:
         super()._set_up()
         self._made_outbox: tuple[object, Outbox] | None = None
+        self._outbox_lock = threading.Lock()
 
     @property
     def outbox(self) -> Outbox:
@@ -49,18 +51,22 @@ class OutgoingMethods(BaseClient):
         Raises:
             StoreError: the store cannot be opened.
         """
-        store = self.store
-        if self._made_outbox is None or self._made_outbox[0] is not store:
-            rows = outbox_of(store)
-            made = Outbox(
-                MemoryOutbox() if rows is None else rows,
-                self._transmit,
-                self._find_sent,
-                policy=self._exchange.policy,
-                clock=self.clock,
-            )
-            self._made_outbox = store, made
-        return self._made_outbox[1]
+        store, made = self.store, self._made_outbox
+        if made is None or made[0] is not store:
+            with self._outbox_lock:  # two of them would not wait for each other
+                made = self._made_outbox
+                if made is None or made[0] is not store:
+                    made = self._made_outbox = store, self._new_outbox(outbox_of(store))
+        return made[1]
+
+    def _new_outbox(self, rows: OutboxStorer | None) -> Outbox:
+        return Outbox(
+            MemoryOutbox() if rows is None else rows,
+            self._transmit,
+            self._find_sent,
+            policy=self._exchange.policy,
+            clock=self.clock,
+        )
 
     def new_transaction_id(self) -> str:
         """Return an id no request of this device had before; the same again for a listener that is run again.
@@ -96,8 +102,10 @@ class OutgoingMethods(BaseClient):
         Raises:
             UsageError: it is too large, or no JSON; nothing was sent.
             SendBlocked: an earlier message of the room waits and cannot be sent; this one was not tried.
+            EncryptionRequired: the room is encrypted, and this client cannot encrypt; nothing was sent.
             TransportError, HTTPError, DecodeError: where it may have been sent all the same, it stays in the
                 outbox; the same `txn_id`, or `outbox.flush()`, settles it without sending it twice.
+            SendError: the same `txn_id` was used long ago, and nobody can tell any more whether it was sent.
             StoreError: it could not be kept, and was not sent.
 
         Spec: PUT /rooms/{roomId}/send/{eventType}/{txnId}.
@@ -111,7 +119,7 @@ class OutgoingMethods(BaseClient):
         """Strip an event of its content.
 
         Raises:
-            UsageError, SendBlocked, TransportError, HTTPError, DecodeError, StoreError: see
+            UsageError, SendBlocked, SendError, TransportError, HTTPError, DecodeError, StoreError: see
                 `send_message_event`.
 
         Spec: PUT /rooms/{roomId}/redact/{eventId}/{txnId}.
@@ -187,7 +195,8 @@ class OutgoingMethods(BaseClient):
         for room_id, room in response.rooms.join.items():
             if room.timeline is not None:
                 for txn_id, event_id in echoes_in(bytes(room.timeline.array), self.user_id):
-                    self.outbox.settle(room_id, self.device_id, txn_id, event_id)
+                    for device_id in self._device_ids:
+                        self.outbox.settle(room_id, device_id, txn_id, event_id)
 
     # ------------------------------------------------------------ rows
 
@@ -215,12 +224,20 @@ class OutgoingMethods(BaseClient):
 
     def _transmit(self, row: OutboxRow, cancel: CancelToken | None) -> str:
         """Send a row once; the outbox tries again."""
-        if row.device_id != self.device_id or row.sender != self.app_service_user_id:
+        self._check_ours(row)
+        row = self._sealed(row, cancel)
+        return self.call(_endpoint_of(row), cancel=cancel, retry=self._once).event_id
+
+    @property
+    def _device_ids(self) -> tuple[str, ...]:
+        """What rows are kept for where they are kept for our device."""
+        return (self.device_id,)
+
+    def _check_ours(self, row: OutboxRow) -> None:
+        if row.device_id not in self._device_ids or row.sender != self.app_service_user_id:
             raise UsageError(
                 f"it was kept for device {row.device_id!r} and user {row.sender!r}: another one would send it twice"
             )
-        row = self._sealed(row, cancel)
-        return self.call(_endpoint_of(row), cancel=cancel, retry=self._once).event_id
 
     @property
     def _once(self) -> RetryPolicy:
@@ -260,6 +277,9 @@ class OutgoingMethods(BaseClient):
         """Look for a row among the room's history: the server has forgotten its transaction id by now.
 
         No stamp ends the search: ours come from a clock that may be wrong, those of events from anybody.
+
+        Raises:
+            SendError: the history is too long to tell.
         """
         token: str | None = None
         for _ in range(_PAGES):
@@ -270,7 +290,10 @@ class OutgoingMethods(BaseClient):
             if not page.end or page.end == token:
                 return None
             token = page.end
-        return None
+        raise SendError(
+            f"it may have been sent long ago, and is not among the last {_PAGES * _PAGE} events of {row.room_id}:"
+            " look there, and forget it or send it anew"
+        )
 
 
 def _endpoint_of(row: OutboxRow) -> Endpoint[RespSendEvent]:

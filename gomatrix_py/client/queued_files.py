@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ..cancellation import CancelToken
 from ..codec import loads
-from ..errors import EncryptionRequired, UsageError
+from ..errors import EncryptionRequired, MatrixError, TransportError, UsageError
 from ..send.row_sender import pending_uri
 from ..store.outbox import OutboxKind, OutboxRow
 from .attachments import AttachmentMethods
@@ -29,7 +30,9 @@ class QueuedFileMethods(AttachmentMethods):
         caption: str | None = None,
         time_to_live: timedelta | int | None = None,
     ) -> OutboxRow:
-        """Keep a file to be sent by the next `outbox.flush`; it must stay where it is, as it is, until then.
+        """Keep a file to be sent by the next `outbox.flush`; works without a network.
+
+        It must stay where it is, as it is, until then. Where it is gone, or has another size, nothing is sent.
 
         Args:
             room_id: where to.
@@ -49,26 +52,28 @@ class QueuedFileMethods(AttachmentMethods):
         """
         from ..media.messages import file_content
         from ..media.prepare import prepare
+        from ..media.sources import opened
 
-        self._check_room_is_plain(room_id)
+        with suppress(TransportError):  # it is asked again before anything leaves
+            self._check_room_is_plain(room_id)
         path = Path(path).absolute()
-        with self._opened(path, None) as file:
+        with opened(path) as file:
             known = prepare(file, filename=filename, mimetype=mimetype, with_thumbnail=False)
-        upload = {
-            "path": str(path),
-            "mimetype": known.mimetype,
-            "filename": known.filename,
-            "size": path.stat().st_size,
-        }
-        row = self._row(room_id, "m.room.message", upload, None, kind=OutboxKind.UPLOAD)
-        kept = self.outbox.queue(row)
-        content: dict[str, Any] = file_content(known, {"url": pending_uri(kept.txn_id)}, known.info)
-        if caption:
-            content["body"] = caption
+            size = file.length
+        wanted = {"path": str(path), "mimetype": known.mimetype, "filename": known.filename, "size": size}
+        upload = self._row(room_id, "m.room.message", wanted, None, kind=OutboxKind.UPLOAD)
+        content: dict[str, Any] = file_content(known, {"url": pending_uri(upload.txn_id)}, known.info)
+        content |= {"body": caption or content["body"], "m.mentions": {}}
         event = self._event_row(room_id, "m.room.message", content, None, None)
-        event.depends_on = kept.id
-        self._limit_life(event, time_to_live)
-        return self.outbox.queue(event)
+        for row in (upload, event):
+            self._limit_life(row, time_to_live)
+        upload = self.outbox.queue(upload)
+        event.depends_on = upload.id
+        try:
+            return self.outbox.queue(event)
+        except MatrixError:
+            self.outbox.cancel(upload.id)
+            raise
 
     def _check_room_is_plain(self, room_id: str) -> None:
         if not self.allow_plaintext and self._must_encrypt(room_id) is not None:
@@ -77,9 +82,14 @@ class QueuedFileMethods(AttachmentMethods):
     def _transmit(self, row: OutboxRow, cancel: CancelToken | None) -> str:
         if row.kind is not OutboxKind.UPLOAD:
             return super()._transmit(row, cancel)
+        self._check_ours(row)
         self._check_room_is_plain(row.room_id)
         wanted = loads(row.content)
         path = Path(wanted["path"])
         if not path.is_file() or path.stat().st_size != wanted["size"]:
             raise UsageError(f"{path} is gone, or not the file that was to be sent")
         return self.upload(path, mimetype=wanted["mimetype"], filename=wanted["filename"], cancel=cancel)
+
+    def _find_sent(self, row: OutboxRow) -> str | None:
+        # nobody sees a file that is uploaded twice
+        return None if row.kind is OutboxKind.UPLOAD else super()._find_sent(row)

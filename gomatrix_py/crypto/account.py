@@ -55,6 +55,8 @@ class OwnAccount:
         self.backend = backend
         self.user_id, self.device_id = own
         self.clock = clock
+        self._identity: Account | None = None
+        self._device_keys: dict[str, Any] | None = None
 
     # ------------------------------------------------------------ the account
 
@@ -93,6 +95,12 @@ class OwnAccount:
         name, pickle = backend_of_pickle(self._record(step)["pickle"])
         return unpickled(self.backend, "account", name, pickle, step.vault.pickle_key)  # type: ignore[no-any-return]
 
+    def identity(self, step: Step) -> Account:
+        """Return the account for what does not change it: to sign, and to start sessions."""
+        if self._identity is None:
+            self._identity = self.load(step)
+        return self._identity
+
     def save(self, step: Step, account: Account) -> None:
         """Keep a changed account."""
         self._save(step, self._record(step), account)
@@ -103,14 +111,12 @@ class OwnAccount:
 
     def sign(self, step: Step, document: dict[str, Any]) -> dict[str, Any]:
         """Return a document with our device's signature."""
-        return sign_json(document, self.load(step), self.user_id, self.device_id)
+        return sign_json(document, self.identity(step), self.user_id, self.device_id)
 
     def device_keys(self, step: Step) -> dict[str, Any]:
         """Return our own keys as others see them, signed."""
-        record = self._record(step)
-        known: dict[str, Any] | None = record.get("device_keys")
-        if known is None:
-            account = self.load(step)
+        if self._device_keys is None:
+            account = self.identity(step)
             document = {
                 "user_id": self.user_id,
                 "device_id": self.device_id,
@@ -120,9 +126,8 @@ class OwnAccount:
                     f"curve25519:{self.device_id}": account.curve25519_key,
                 },
             }
-            known = record["device_keys"] = sign_json(document, account, self.user_id, self.device_id)
-            step.put_record(spaces.ACCOUNT, _KEY, record)
-        return known
+            self._device_keys = sign_json(document, account, self.user_id, self.device_id)
+        return self._device_keys
 
     # ------------------------------------------------------------ what the server has
 

@@ -17,6 +17,8 @@ from . import spaces
 from .account import OwnKeys
 from .devices import Devices
 from .inbound import MEGOLM, Inbound, KeySource, RoomKey
+from .key_asking import KeyAsking
+from .key_requests import KeyRequests
 from .olm import DecryptedMessage, Duplicate, OlmMachine
 from .steps import Step
 
@@ -63,13 +65,25 @@ class Arrivals:
 
     Args:
         devices, olm, inbound: the engine's parts.
+        requests: for keys that others ask us for.
+        asking: for keys that we asked for.
         clock: for stamps.
     """
 
-    def __init__(self, devices: Devices, olm: OlmMachine, inbound: Inbound, clock: Clock) -> None:
+    def __init__(
+        self,
+        devices: Devices,
+        olm: OlmMachine,
+        inbound: Inbound,
+        requests: KeyRequests,
+        asking: KeyAsking,
+        clock: Clock,
+    ) -> None:
         self.devices = devices
         self.olm = olm
         self.inbound = inbound
+        self.requests = requests
+        self.asking = asking
         self.clock = clock
 
     def take(self, step: Step, own: OwnKeys, event: Event) -> Arrival | None:
@@ -81,6 +95,8 @@ class Arrivals:
             return self._take_encrypted(step, own, event)
         if event.type == "m.room_key.withheld":
             self._note_withheld(step, event.content)
+        elif event.type == "m.room_key_request":
+            self.requests.take_request(step, own, event)
         return Arrival(event)
 
     def _take_encrypted(self, step: Step, own: OwnKeys, event: Event) -> Arrival | None:
@@ -94,15 +110,19 @@ class Arrivals:
             return None
         opened = Event(message.type, message.content, sender=message.sender, source=event.source)
         try:
-            new_keys = self._take_key(step, message)
+            new_keys = self._take_key(step, own, message)
         except CryptoError as error:
             log.warning("a room key from %s is refused: %s", event.sender, error)
             new_keys = ()
+        if new_keys:
+            self.asking.note_arrived(step, own, new_keys)
         return Arrival(opened, message, new_keys)
 
     # ------------------------------------------------------------ room keys
 
-    def _take_key(self, step: Step, message: DecryptedMessage) -> tuple[tuple[str, str], ...]:
+    def _take_key(self, step: Step, own: OwnKeys, message: DecryptedMessage) -> tuple[tuple[str, str], ...]:
+        if message.type == "m.forwarded_room_key":
+            return self.asking.take_forwarded(step, own, message)
         if message.type != "m.room_key":
             return ()
         content = message.content

@@ -27,6 +27,8 @@ from .backend.base import Backend
 from .device_info import DeviceInfo
 from .devices import USERS_PER_QUERY, Devices
 from .inbound import DecryptedEvent, Inbound
+from .key_asking import KeyAsking
+from .key_requests import KeyRequests
 from .olm import OlmMachine
 from .outbound import Outbound, RoomSettings
 from .sharing import EncryptionReport, Recipients, Sharing
@@ -129,12 +131,15 @@ class Engine:
         self.inbound = Inbound(self.backend)
         self.outbound = Outbound(self.backend, self.inbound, self.clock)
         self.sharing = Sharing(self.devices, self.olm, self.outbound, self.policy)
-        self.arrivals = Arrivals(self.devices, self.olm, self.inbound, self.clock)
+        self.requests = KeyRequests(self.devices, self.olm, self.inbound, self.outbound, self.policy, self.clock)
+        self.asking = KeyAsking(self.devices, self.inbound, self.clock)
+        self.arrivals = Arrivals(self.devices, self.olm, self.inbound, self.requests, self.asking, self.clock)
         self.verifications = Verifications(self.backend, self.devices, self.clock)
         self.lock = threading.RLock()
         self.sending = threading.RLock()  # held by whoever sends what is wanted: it goes out once, in order
         self._uploads = 0
         self._reading = Step(self.vault)
+        self._senders: dict[tuple[str, str], DeviceInfo | None] = {}  # forgotten with every step
         with self.step() as step:
             self.own = self.account.open(step)
             self.devices.track(step, [user_id])
@@ -157,6 +162,8 @@ class Engine:
                 self.inbound.drop_open()
                 self.verifications.drop(step)
                 raise
+            finally:
+                self._senders.clear()
 
     # ------------------------------------------------------------ syncing
 
@@ -325,6 +332,12 @@ class Engine:
             found = [self.devices.device(step, *names) for names in self.arrivals.wedged(step)]
         return [device for device in found if device is not None]
 
+    def answer_key_requests(self) -> list[DeviceInfo]:
+        """Queue the answers to requests for keys, and return the devices that need a session first."""
+        with self.step() as step:
+            self.requests.answer(step, self.own)
+            return self.requests.lacking_session(step, self.own)
+
     def send_dummies(self, devices: Iterable[DeviceInfo]) -> None:
         """Queue an empty message to each device, by the newest session, so that it uses that one."""
         with self.step() as step:
@@ -376,7 +389,9 @@ class Engine:
             try:
                 return self.inbound.decrypt(self._reading, event)
             except (MissingRoomKey, UnknownMessageIndex):
-                keep_waiting(self._reading, event, str(event.content.get("session_id")))
+                session_id = str(event.content.get("session_id"))
+                if keep_waiting(self._reading, event, session_id):
+                    self.asking.request_key(self._reading, self.own, event.room_id, session_id)
                 self.note_readings()  # the journal forgets the event now
                 raise
 
@@ -406,8 +421,11 @@ class Engine:
 
     def device_with(self, user_id: str, curve25519: str) -> DeviceInfo | None:
         """Return the device of a user with this identity key, None where none is known."""
+        names = user_id, curve25519
         with self.lock:
-            return self.devices.by_curve25519(self._reading, user_id, curve25519)
+            if names not in self._senders:
+                self._senders[names] = self.devices.by_curve25519(self._reading, user_id, curve25519)
+            return self._senders[names]
 
     def set_levels(self, user_id: str, levels: Mapping[str, str]) -> None:
         """Set levels of trust by fingerprint; "" removes one."""

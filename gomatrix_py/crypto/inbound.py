@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -81,6 +81,14 @@ class DecryptedEvent:
     message_index: int
 
 
+class _Open(NamedTuple):
+    """A session in memory, and what is known of it."""
+
+    key: RoomKey
+    session: InboundGroupSession
+    place: str
+
+
 class Inbound:
     """Keeps room keys, and reads events with them.
 
@@ -91,7 +99,7 @@ class Inbound:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         # opening a session costs as much as reading ten messages with it
-        self._open: OrderedDict[str, InboundGroupSession] = OrderedDict()
+        self._open: OrderedDict[tuple[str, str], _Open] = OrderedDict()
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------ taking keys
@@ -132,8 +140,8 @@ class Inbound:
         return key.first_index < known.first_index and self._continues(step, known, session)
 
     def _continues(self, step: Step, known: RoomKey, session: InboundGroupSession) -> bool:
-        mine = self._session(step, known.room_id, known.session_id)
-        return mine is not None and session.export_at(known.first_index) == mine.export_at(known.first_index)
+        mine = self._opened(step, known.room_id, known.session_id)
+        return mine is not None and session.export_at(known.first_index) == mine.session.export_at(known.first_index)
 
     def _save(self, step: Step, key: RoomKey, session: InboundGroupSession) -> None:
         place = spaces.place(key.room_id, key.session_id)
@@ -142,7 +150,7 @@ class Inbound:
         step.put_record(spaces.INBOUND, place, record)
         step.remove(spaces.WITHHELD, place)
         with self._lock:
-            self._open.pop(place, None)
+            self._open.pop((key.room_id, key.session_id), None)
 
     def forget(self, step: Step, room_id: str, session_id: str) -> None:
         """Forget a key."""
@@ -165,28 +173,32 @@ class Inbound:
 
     def exported(self, step: Step, room_id: str, session_id: str, index: int | None = None) -> str | None:
         """Return what reads from a place on, or from the first we can; None where we cannot. A secret."""
-        session = self._session(step, room_id, session_id)
-        if session is None:
+        found = self._opened(step, room_id, session_id)
+        if found is None:
             return None
-        return session.export_at(session.first_known_index if index is None else index)
+        return found.session.export_at(found.session.first_known_index if index is None else index)
 
-    def _session(self, step: Step, room_id: str, session_id: str) -> InboundGroupSession | None:
-        place = spaces.place(room_id, session_id)
+    def _opened(self, step: Step, room_id: str, session_id: str) -> _Open | None:
+        names = room_id, session_id
         with self._lock:
-            found = self._open.get(place)
+            found = self._open.get(names)
             if found is not None:
-                self._open.move_to_end(place)
+                self._open.move_to_end(names)
                 return found
+        if not spaces.is_sound_id(room_id) or not spaces.is_sound_id(session_id):
+            return None
+        place = spaces.place(*names)
         record = step.record(spaces.INBOUND, place)
         if record is None:
             return None
         name, pickle = backend_of_pickle(record["pickle"])
         session: InboundGroupSession = unpickled(self.backend, "inbound_group", name, pickle, step.vault.pickle_key)
+        found = _Open(_key(record), session, place)
         with self._lock:
-            self._open[place] = session
+            self._open[names] = found
             while len(self._open) > OPEN_SESSIONS:
                 self._open.popitem(last=False)
-        return session
+        return found
 
     # ------------------------------------------------------------ reading
 
@@ -207,17 +219,17 @@ class Inbound:
         session_id, ciphertext = content.get("session_id"), content.get("ciphertext")
         if content.get("algorithm") != MEGOLM or not isinstance(ciphertext, str):
             raise DecryptionFailed("it is not encrypted with Megolm")
-        key = self.known(step, event.room_id, str(session_id))
-        session = self._session(step, event.room_id, str(session_id)) if key is not None else None
-        if key is None or session is None:
+        found = self._opened(step, event.room_id, str(session_id))
+        if found is None:
             raise self._missing(step, event.room_id, str(session_id))
+        key, session, _ = found
         if key.sender and key.sender != event.sender:
             raise MismatchedSender(f"the key of this message belongs to {key.sender}, not to {event.sender}")
         plaintext, index = session.decrypt(ciphertext)
         payload = _payload(plaintext)
         if payload.get("room_id") != event.room_id:
             raise MismatchedRoom("it was encrypted for another room")
-        self._note_index(step, key, index, event)
+        self._note_index(step, f"{found.place} {index}", event)
         kind, inner = payload.get("type"), payload.get("content")
         if not isinstance(kind, str) or not kind or not isinstance(inner, dict):
             raise DecryptionFailed("it holds no event")
@@ -233,9 +245,8 @@ class Inbound:
             return MissingRoomKey("nobody gave us the key of this message")
         return MissingRoomKey(f"its key was withheld: {record['code']}", withheld=str(record["code"]))
 
-    def _note_index(self, step: Step, key: RoomKey, index: int, event: Event) -> None:
+    def _note_index(self, step: Step, place: str, event: Event) -> None:
         """One place of a session is one event, for ever: the same ciphertext as another event is a replay."""
-        place = spaces.place(key.room_id, key.session_id, str(index))
         now = f"{event.event_id} {event.origin_server_ts}".encode("utf-8", "surrogatepass")
         before = step.get(spaces.INDEXES, place)
         if before is None:

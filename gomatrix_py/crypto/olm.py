@@ -20,6 +20,7 @@ from .backend import backend_of_pickle, tagged
 from .backend.base import Backend, OlmMessage, OlmSession
 from .device_info import DeviceInfo
 from .devices import Devices
+from .reopening import Reopening
 from .signing import verify_json
 from .steps import Step
 
@@ -29,6 +30,7 @@ log = logging.getLogger("gomatrix_py.crypto")
 
 OLM = "m.olm.v1.curve25519-aes-sha2"
 SESSIONS_PER_DEVICE = 10
+OPEN_SESSIONS = 2000
 HEARTBEAT_AFTER = 53
 SEEN_IS_KEPT_MS = 90 * 24 * 3600 * 1000
 
@@ -74,6 +76,7 @@ class OlmMachine:
         self.account = account
         self.devices = devices
         self.clock = clock
+        self._reopening: Reopening[OlmSession] = Reopening(OPEN_SESSIONS)
 
     # ------------------------------------------------------------ reading
 
@@ -113,31 +116,28 @@ class OlmMachine:
         return str(sender_key), OlmMessage(int(kind), body)
 
     def _plaintext(self, step: Step, sender_key: str, message: OlmMessage) -> bytes:
-        fitting = self._sessions(step, sender_key)
-        for record, session in fitting:
-            if message.type == 0 and not session.matches(message):
-                continue
+        records = self._records(step, sender_key)
+        for record in records:
+            session = self._open(step, record)
             try:
-                plaintext = session.decrypt(message)
+                plaintext = session.decrypt(message) if message.type != 0 or session.matches(message) else None
             except DecryptionFailed:
                 if message.type == 0:  # it is of this session, and of no other
                     raise
+                plaintext = None
+            if plaintext is None:
+                self._reopening.keep(record["pickle"], session)
                 continue
-            self._save(
-                step,
-                sender_key,
-                session,
-                {**record, "received_at": self.clock.now_ms(), "sent": 0, "heard": int(record.get("heard", 0)) + 1},
-            )
+            heard = int(record.get("heard", 0)) + 1
+            news = {"received_at": self.clock.now_ms(), "sent": 0, "heard": heard}
+            self._save(step, sender_key, session, {**record, **news})
             return plaintext
         if message.type != 0:
-            raise MissingRoomKey(f"none of {len(fitting)} sessions with this device reads it")
+            raise MissingRoomKey(f"none of {len(records)} sessions with this device reads it")
         account = self.account.load(step)
         session, plaintext = account.create_inbound_session(sender_key, message)
         self.account.save(step, account)  # the one-time key goes with the commit that keeps the session
-        now = self.clock.now_ms()
-        self._save(step, sender_key, session, {"created_at": now, "received_at": now, "sent": 0})
-        self._drop_oldest(step, sender_key)
+        self._save_new(step, sender_key, session)
         return plaintext
 
     def _checked(self, step: Step, own: OwnKeys, sender: str, sender_key: str, plaintext: bytes) -> DecryptedMessage:
@@ -198,10 +198,10 @@ class OlmMachine:
         Returns:
             The content, or None where there is no session with the device.
         """
-        sessions = self._sessions(step, device.curve25519)
-        if not sessions:
+        records = self._records(step, device.curve25519)
+        if not records:
             return None
-        record, session = sessions[0]
+        record, session = records[0], self._open(step, records[0])
         payload = {
             "type": event_type,
             "content": content,
@@ -240,10 +240,8 @@ class OlmMachine:
         public = key.get("key")
         if not isinstance(public, str):
             raise BadKey("the one-time key is none")
-        session = self.account.load(step).create_outbound_session(device.curve25519, public)
-        now = self.clock.now_ms()
-        self._save(step, device.curve25519, session, {"created_at": now, "received_at": now, "sent": 0})
-        self._drop_oldest(step, device.curve25519)
+        session = self.account.identity(step).create_outbound_session(device.curve25519, public)
+        self._save_new(step, device.curve25519, session)
 
     def has_session(self, step: Step, device: DeviceInfo) -> bool:
         """Tell whether there is a session with a device."""
@@ -266,22 +264,27 @@ class OlmMachine:
 
     # ------------------------------------------------------------ sessions
 
-    def _sessions(self, step: Step, curve25519: str) -> list[tuple[dict[str, Any], OlmSession]]:
+    def _records(self, step: Step, curve25519: str) -> list[dict[str, Any]]:
         """Return the sessions with a device, the one that was last heard of first."""
         records = [record for _, record in step.records(spaces.OLM, f"{curve25519} ")]
         records.sort(key=lambda record: int(record["received_at"]), reverse=True)
-        return [(record, self._open(step, record)) for record in records]
+        return records
 
     def _open(self, step: Step, record: dict[str, Any]) -> OlmSession:
-        name, pickle = backend_of_pickle(record["pickle"])
-        session: OlmSession = unpickled(self.backend, "session", name, pickle, step.vault.pickle_key)
+        session = self._reopening.take(record["pickle"])
+        if session is None:
+            name, pickle = backend_of_pickle(record["pickle"])
+            session = unpickled(self.backend, "session", name, pickle, step.vault.pickle_key)
         return session
 
     def _save(self, step: Step, curve25519: str, session: OlmSession, record: dict[str, Any]) -> None:
-        record = {**record, "pickle": tagged(self.backend.name, session.pickle(step.vault.pickle_key))}
-        step.put_record(spaces.OLM, spaces.place(curve25519, session.id), record)
+        pickle = tagged(self.backend.name, session.pickle(step.vault.pickle_key))
+        step.put_record(spaces.OLM, spaces.place(curve25519, session.id), {**record, "pickle": pickle})
+        self._reopening.keep(pickle, session)
 
-    def _drop_oldest(self, step: Step, curve25519: str) -> None:
+    def _save_new(self, step: Step, curve25519: str, session: OlmSession) -> None:
+        now = self.clock.now_ms()
+        self._save(step, curve25519, session, {"created_at": now, "received_at": now, "sent": 0})
         records = list(step.records(spaces.OLM, f"{curve25519} "))
         records.sort(key=lambda entry: int(entry[1]["received_at"]), reverse=True)
         for key, _ in records[SESSIONS_PER_DEVICE:]:

@@ -6,12 +6,14 @@ with a sync, with rows of the outbox, or alone. A step that is dropped never hap
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from ..codec import dumps, loads
-from ..errors import BadPickle, DecodeError
+from ..errors import BadPickle, DecodeError, UsageError
 from ..store.key_values import Change
+from ..store.prefix_map import PrefixMap
 from .vault import Vault
 
 __all__ = ["Step"]
@@ -28,7 +30,7 @@ class Step:
 
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
-        self._changed: dict[tuple[str, str], bytes | None] = {}
+        self._changed: defaultdict[str, PrefixMap[bytes | None]] = defaultdict(PrefixMap)
 
     # ------------------------------------------------------------ values
 
@@ -38,17 +40,18 @@ class Step:
         Raises:
             BadPickle: it is damaged.
         """
-        if (space, key) in self._changed:
-            return self._changed[space, key]
+        changed = self._changed.get(space)
+        if changed is not None and key in changed.values:
+            return changed.values[key]
         return self.vault.get(space, key)
 
     def put(self, space: str, key: str, value: bytes) -> None:
         """Set a value."""
-        self._changed[space, key] = value
+        self._changed[space].put(key, value)
 
     def remove(self, space: str, key: str) -> None:
         """Remove a value."""
-        self._changed[space, key] = None
+        self._changed[space].put(key, None)
 
     def scan(self, space: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
         """Return the keys that start with `prefix` and their values, in order.
@@ -56,10 +59,12 @@ class Step:
         Raises:
             BadPickle: one of them is damaged.
         """
-        found = {key: value for key, value in self.vault.scan(space, prefix) if (space, key) not in self._changed}
-        for (changed_space, key), value in self._changed.items():
-            if changed_space == space and key.startswith(prefix) and value is not None:
-                found[key] = value
+        stored = self.vault.scan(space, prefix)
+        changed = dict(self._changed[space].starting_with(prefix)) if space in self._changed else {}
+        if not changed:
+            return stored
+        found = {key: value for key, value in stored if key not in changed}
+        found.update((key, value) for key, value in changed.items() if value is not None)
         return iter(sorted(found.items()))
 
     # ------------------------------------------------------------ JSON
@@ -74,8 +79,18 @@ class Step:
         return None if value is None else _object(space, value)
 
     def put_record(self, space: str, key: str, record: dict[str, Any]) -> None:
-        """Set a value to a JSON object."""
-        self.put(space, key, dumps(record, ascii_only=True))
+        """Set a value to a JSON object.
+
+        Raises:
+            UsageError: it holds a lone surrogate, which could not be read again.
+        """
+        value = dumps(record, ascii_only=True)
+        if b"\\ud" in value:
+            try:
+                loads(value)
+            except DecodeError:
+                raise UsageError("a lone surrogate cannot be kept") from None
+        self.put(space, key, value)
 
     def records(self, space: str, prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         """Return the keys that start with `prefix` and their JSON objects, in order."""
@@ -93,7 +108,8 @@ class Step:
         """Return what was changed, sealed, to be committed by the owner of the step."""
         return [
             Change(space, key, None if value is None else self.vault.sealed(space, key, value))
-            for (space, key), value in self._changed.items()
+            for space, values in self._changed.items()
+            for key, value in values.values.items()
         ]
 
     def commit(self) -> None:

@@ -160,14 +160,14 @@ class Outbox:
             HTTPError: the server no longer accepts our access token.
             StoreError: the outbox cannot be read or written.
         """
-        before = [row for row in self.rows.waiting(room_id) if row.state in _TO_BE_FLUSHED]
-        rooms = list(dict.fromkeys(row.room_id for row in before))
+        before = self.rows.due_ids(room_id)
+        rooms = list(dict.fromkeys(of_room for _, of_room in before))
         if rooms:
             flush = _Flush(self.clock, self.clock.monotonic() + timeout_s)
             with (cancel or CancelToken()).on_cancel(flush.token.cancel):
                 self._flush_rooms(rooms, flush)
-        now = {row.id: self.rows.get(row.id) for row in before}
-        return FlushReport([row for row in now.values() if row is not None and row.is_sent], self.pending(room_id))
+        now = [self.rows.get(row_id) for row_id, _ in before]
+        return FlushReport([row for row in now if row is not None and row.is_sent], self.pending(room_id))
 
     # ------------------------------------------------------------ what waits
 
@@ -291,7 +291,7 @@ class Outbox:
     def _check_room_for_more(self) -> None:
         with self._lock:
             if self._room_for <= 0:
-                self._room_for = self.max_waiting - len(self.rows.waiting())
+                self._room_for = self.max_waiting - self.rows.count_waiting()
             if self._room_for <= 0:
                 raise OutboxFull(f"{self.max_waiting} messages wait to be sent already: flush or forget some")
             self._room_for -= 1

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
+
+from .prefix_map import PrefixMap
 
 __all__ = ["Change", "KeyValueStorer", "MemoryKeyValues", "key_values_of"]
 
@@ -45,33 +48,31 @@ class MemoryKeyValues:
     """Keeps values for the life of the process; threads may share one."""
 
     def __init__(self) -> None:
-        self._spaces: dict[str, dict[str, bytes]] = {}
+        self._spaces: defaultdict[str, PrefixMap[bytes]] = defaultdict(PrefixMap)
         self._lock = threading.Lock()
 
     def get(self, space: str, key: str) -> bytes | None:
         """Return a value, or None."""
-        return self._spaces.get(space, {}).get(key)
+        return self._spaces[space].values.get(key)
 
     def scan(self, space: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
         """Return the keys that start with `prefix` and their values, in order."""
         with self._lock:
-            found = [(key, value) for key, value in self._spaces.get(space, {}).items() if key.startswith(prefix)]
-        return iter(sorted(found))
+            return iter(list(self._spaces[space].starting_with(prefix)))
 
     def count(self, space: str) -> int:
         """Return how many values a space holds."""
-        return len(self._spaces.get(space, {}))
+        return len(self._spaces[space])
 
     def write(self, changes: Iterable[Change]) -> None:
         """Write values."""
         changes = list(changes)
         with self._lock:
             for space, key, value in changes:
-                values = self._spaces.setdefault(space, {})
                 if value is None:
-                    values.pop(key, None)
+                    self._spaces[space].remove(key)
                 else:
-                    values[key] = value
+                    self._spaces[space].put(key, value)
 
 
 def key_values_of(store: object) -> KeyValueStorer | None:

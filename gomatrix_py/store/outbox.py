@@ -113,6 +113,12 @@ class OutboxStorer(Protocol):
     def waiting(self, room_id: str | None = None) -> Sequence[OutboxRow]:
         """Return the rows that are not sent, of a room or of all rooms, in order of id."""
 
+    def count_waiting(self) -> int:
+        """Return how many rows are not sent."""
+
+    def due_ids(self, room_id: str | None = None) -> Sequence[tuple[int, str]]:
+        """Return id and room of all rows that are neither sent nor wedged, in order of id."""
+
     def update(self, rows: Iterable[OutboxRow], *, is_durable: bool = True, changes: Sequence[Change] = ()) -> None:
         """Write rows back, all or none.
 
@@ -190,6 +196,17 @@ class MemoryOutbox:
         """Return the rows that are not sent, in order."""
         with self._lock:
             return [attrs.evolve(row) for row in self._waiting.values() if room_id in (None, row.room_id)]
+
+    def count_waiting(self) -> int:
+        """Return how many rows are not sent."""
+        with self._lock:
+            return len(self._waiting)
+
+    def due_ids(self, room_id: str | None = None) -> Sequence[tuple[int, str]]:
+        """Return id and room of all rows that are neither sent nor wedged, in order."""
+        with self._lock:
+            due = [row for row in self._waiting.values() if row.state is not OutboxState.WEDGED]
+        return [(row.id, row.room_id) for row in due if room_id in (None, row.room_id)]
 
     def update(self, rows: Iterable[OutboxRow], *, is_durable: bool = True, changes: Sequence[Change] = ()) -> None:
         """Write rows back."""

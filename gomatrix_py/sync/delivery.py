@@ -25,7 +25,7 @@ from ..store.records import InboxRow
 from .lanes import Abandoned, LanePool, Runner
 from .listeners import Listener
 
-__all__ = ["Delivery", "EnteredRows", "Notify", "Watched"]
+__all__ = ["Delivery", "EnteredRows", "Notify", "Watched", "entered_rows_of"]
 
 log = logging.getLogger("gomatrix_py.sync")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -18,13 +18,22 @@ __all__ = ["handled_by", "handling", "next_transaction_id"]
 
 
 class handling:  # noqa: N801 - it is used as a block
-    """Let the block be known as this listener's run for this row, in this thread."""
+    """Let the block be known as this listener's run for this row, in this thread.
 
-    __slots__ = ("_asked", "_token", "listener", "row")
+    Args:
+        row: what is handled.
+        listener: who handles it.
+        earlier: who was told of the row before; of listeners with one name each has transaction ids of its own.
+    """
 
-    def __init__(self, row: InboxRow, listener: Callable[..., Any]) -> None:
+    __slots__ = ("_asked", "_token", "earlier", "listener", "row")
+
+    def __init__(
+        self, row: InboxRow, listener: Callable[..., Any], earlier: Sequence[Callable[..., Any]] = ()
+    ) -> None:
         self.row = row
         self.listener = listener
+        self.earlier = earlier
         self._asked = 0
 
     def __enter__(self) -> handling:
@@ -39,7 +48,10 @@ class handling:  # noqa: N801 - it is used as a block
         self._asked += 1
         # an event without an id is known again by its place in the journal
         what = self.row.event_id or f"#{self.row.seq}"
-        return "\0".join((self.row.room_id, self.row.source.value, what, _name(self.listener), str(self._asked)))
+        name = _name(self.listener)
+        same = sum(_name(one) == name for one in self.earlier)
+        who = f"{name}#{same}" if same else name
+        return "\0".join((self.row.room_id, self.row.source.value, what, who, str(self._asked)))
 
 
 _current: ContextVar[handling | None] = ContextVar("gomatrix_py.handling", default=None)

@@ -256,11 +256,12 @@ class StoringSyncer(Listening):
             return
         if self.open_event is not None and event.type in self.listeners.sealed_types:
             event = self.open_event(event, row)
-        for listener in self.listeners.hearing(row.source, event):
+        listeners = self.listeners.hearing(row.source, event)
+        for place, listener in enumerate(listeners):
             if watched is not None:
                 watched.begin_step((event, listener))
             try:
-                with handling(row, listener):
+                with handling(row, listener, listeners[:place]):
                     listener(event)
             except Exception as error:  # noqa: BLE001 - a listener may raise anything
                 if watched is not None:

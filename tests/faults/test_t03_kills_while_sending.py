@@ -1,7 +1,11 @@
-"""T3: a job that sends is killed again and again, over a network that fails; each text arrives once, in order."""
+"""T3: a job that sends is killed again and again, over a network that fails; each text arrives once, in order.
+
+``GMPY_KILLS`` sets how often, and with it how many texts there are.
+"""
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -17,7 +21,8 @@ from tests.kit.kill_runner import KillRunner, Lives
 from tests.kit.queue_bot import text_of
 from tests.kit.server_view import differences, texts
 
-KILLS, ROWS = of_size(15, 1_000), of_size(300, 20_000)
+KILLS = int(os.environ.get("GMPY_KILLS", of_size(15, 1_000)))
+ROWS = 20 * KILLS
 CONTROL_KILLS, CONTROL_ROWS = of_size(8, 60), of_size(160, 1_200)
 ROOMS = 5
 FAULTS = 0.1
@@ -37,14 +42,17 @@ class Stage:
         who = (self.alice.user_id, self.alice.access_token, self.alice.device_id)
         files = (self.folder / "store.db", self.folder / "progress")
         with FaultProxy(self.server.url, failing_sends(FAULTS), seed=SEED) as proxy:
+            left = rows
 
             def start(number: int) -> Child:
+                nonlocal left
+                left = rows - (int(files[1].read_text(encoding="ascii")) if files[1].exists() else 0)
                 up_to = rows * (number + 1) // (kills + 1)
                 module = "tests.kit.queue_bot"
                 return Child(module, proxy.url, *who, *files, up_to, manner, *self.room_ids)
 
             lives = KillRunner(start, SEED).run(kills)
-            print(f"seed {SEED}, {manner}: {rows} rows, {lives}, faults {proxy.faults()}")
+            print(f"seed {SEED}, {manner}: {rows} rows, {lives}, {left} left to the last life, {proxy.faults()}")
         return lives
 
     def said(self) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""T16: a store in memory, one in a file that is closed and opened, and a model in plain Python show the same for ever.
+"""T16: a store in memory, one in a file that is closed and opened, and a model in plain Python show the same.
 
 The machine of ``tests/property`` does what a sync does; here come the outbox and the small values of encryption.
 """
@@ -21,7 +21,7 @@ from gomatrix_py.store.outbox import MemoryOutbox, OutboxKind, OutboxRow, Outbox
 from tests.kit.fault_mixes import SEED, of_size
 from tests.property.test_store_property import BATCHES, ROOM_IDS, TEXTS, StoresAgree
 
-SERIES, OPERATIONS = of_size(60, 10_000), 50
+SERIES, OPERATIONS = of_size(40, 10_000), 50
 
 DEVICES = st.sampled_from(["", "ONE", "TWO"])
 TXN_IDS = st.sampled_from(["a", "b", "A", "a\0", "é"])
@@ -152,7 +152,12 @@ class WholeStoresAgree(StoresAgree):
 
 
 SETTINGS = settings(
-    max_examples=SERIES, stateful_step_count=OPERATIONS, deadline=None, database=None, print_blob=True
+    max_examples=SERIES,
+    stateful_step_count=OPERATIONS,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    phases=[Phase.generate],  # the series that fails is told as it is: making it smaller takes many minutes
 )
 
 
@@ -163,12 +168,9 @@ def test_three_stores_agree() -> None:
 # ------------------------------------------------------------------ controls
 
 
-class _ResendsUnderANewId(MemoryOutbox):
-    def add(self, row: OutboxRow) -> tuple[OutboxRow, bool]:
-        known = self.find(row.room_id, row.device_id, row.txn_id)
-        if known is not None and known.is_sent:
-            self.remove([known.id])
-        return super().add(row)
+class _ShowsNoParkedRows(MemoryOutbox):
+    def waiting(self, room_id: str | None = None) -> Sequence[OutboxRow]:
+        return [row for row in super().waiting(room_id) if row.state is not OutboxState.PARKED]
 
 
 class _ForgetsTheValues(MemoryOutbox):
@@ -181,7 +183,7 @@ class _ReadsPrefixesAsPatterns(MemoryKeyValues):
         return super().scan(space, prefix.rstrip("%\0"))
 
 
-@pytest.mark.parametrize("broken", [_ResendsUnderANewId, _ForgetsTheValues, _ReadsPrefixesAsPatterns])
+@pytest.mark.parametrize("broken", [_ShowsNoParkedRows, _ForgetsTheValues, _ReadsPrefixesAsPatterns])
 def test_the_control_a_broken_store_is_found_out(broken: type[Any]) -> None:
     class Machine(WholeStoresAgree):
         def make_memory(self) -> InMemoryStore:
@@ -195,4 +197,4 @@ def test_the_control_a_broken_store_is_found_out(broken: type[Any]) -> None:
 
     found = settings(SETTINGS, max_examples=300, derandomize=True, report_multiple_bugs=False)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(Machine, settings=settings(found, phases=[Phase.generate]))
+        run_state_machine_as_test(Machine, settings=found)

@@ -6,9 +6,11 @@ import importlib
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,13 @@ from gomatrix_py.links import build_matrix_link
 from gomatrix_py.testing.devserver import DevServer
 from gomatrix_py.testing.pytest_plugin import MatrixUser
 from tests.kit.example_scripts import EXAMPLES, credentials, run_script, running_script
+from tests.kit.waiting import wait_until
 from tests.meta.rst import Snippet, snippet, snippets
 
 HAS_A_TEST = {
     "cron_digest.py",
     "demo.py",  # in test_demo.py
+    "prometheus_metrics.py",
     "nightly_maintenance.py",  # in test_synapse_nightly.py
     "echo_bot.py",
     "export_history.py",
@@ -109,6 +113,30 @@ def test_media(alice: Client, bob: Client, room_id: str, tmp_path: Path) -> None
     assert lines[2].startswith(f"{bob.user_id}: not kept, ")
     kept = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
     assert kept == {"cat.png": b"a picture", "cat (1).png": b"another"}
+
+
+SERIES = re.compile(r'gomatrix_py_\w+(\{\w+="(\\.|[^"\\\n])*"(,\w+="(\\.|[^"\\\n])*")*\})? [0-9.e+-]+')
+
+
+def test_prometheus_metrics(alice: Client, bob: Client, room_id: str) -> None:
+    with running_script("prometheus_metrics.py", "0", settings=credentials(bob)) as script:
+        url = script.next_line()
+
+        def scraped() -> str:
+            with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - our own script's
+                assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+                text: str = answer.read().decode()
+                return text
+
+        wait_until(lambda: "gomatrix_py_sync_bytes_count" in scraped(), "the first sync is counted")
+        alice.send_text(room_id, "hello")
+        wait_until(lambda: "gomatrix_py_sync_bytes_count 1\n" not in scraped(), "the next one is, too")
+        text = scraped()
+        assert script.interrupt() == -signal.SIGINT
+    assert 'gomatrix_py_request_seconds_count{route="GET /_matrix/client/v3/sync",status="200"}' in text
+    assert "# TYPE gomatrix_py_in_flight gauge\ngomatrix_py_in_flight 0\n" in text
+    wrong = [line for line in text.splitlines() if not line.startswith("# TYPE ") and not SERIES.fullmatch(line)]
+    assert wrong == []
 
 
 def test_export_history(alice: Client, room_id: str, tmp_path: Path) -> None:

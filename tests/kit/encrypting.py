@@ -17,7 +17,8 @@ ENCRYPTION = {"type": "m.room.encryption", "state_key": "", "content": {"algorit
 
 def person(server: DevServer, name: str, **options: Any) -> CryptoClient:
     """Return a client of a new user, logged in and with its keys published."""
-    client = server.register(f"{name}-{secrets.token_hex(4)}", "password", client_class=CryptoClient, **options)
+    unique = f"{name}-{secrets.token_hex(4)}"
+    client: CryptoClient = server.register(unique, "password", client_class=CryptoClient, **options)
     client.sync_once()
     return client
 

@@ -42,7 +42,7 @@ class KillRunner:
 
     start: Callable[[int], Child]
     seed: int
-    longest_life_s: float = 0.4
+    longest_life_s: float = 0.6
 
     def run(self, kills: int) -> Lives:
         """Kill so many lives, then let one come to its end.

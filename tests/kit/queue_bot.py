@@ -58,13 +58,16 @@ def _content(number: int) -> dict[str, str]:
 
 def keep_and_flush(client: Client, rooms: list[str], progress: Progress, up_to: int) -> None:
     """Queue all, some at a time, and flush in between; what was left by an earlier life goes first."""
-    while progress.next < up_to or client.outbox.pending():
+    while not client.outbox.flush(timeout_s=20):
+        pass
+    while progress.next < up_to:
         few = range(progress.next, min(progress.next + AT_ONCE, up_to))
         for number in few:  # the same number is the same row, though the kill came before the progress was kept
             room_id = rooms[number % len(rooms)]
             client.queue_event(room_id, "m.room.message", _content(number), txn_id=f"number-{number}")
         progress.set(progress.next + len(few))
-        client.outbox.flush(timeout_s=20)
+        while not client.outbox.flush(timeout_s=20):
+            pass
 
 
 def send_and_note(client: Client, rooms: list[str], progress: Progress, up_to: int) -> None:

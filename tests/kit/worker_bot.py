@@ -5,7 +5,7 @@ open, and writes down each message when its handler begins. MANNER:
 
 - ``answers``: replies by `send_text`, whose transaction id is derived from what it handles.
 - ``answers-anew``: replies with a random transaction id; for control tests.
-- ``dies-after-answering``: as ``answers``, but ends the process once the answer is sent; ``dies-after-answering-anew``.
+- ``dies-after-answering``, ``dies-after-answering-anew``: the same, but end the process once the answer is sent.
 """
 
 from __future__ import annotations

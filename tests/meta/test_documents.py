@@ -19,6 +19,7 @@ from tests.meta.tree import ROOT
 
 # What shows how to use the package, and calls methods and arguments by their bare names.
 GUIDES = {
+    "docs/encryption.rst",
     "docs/media.rst",
     "docs/rooms.rst",
     "docs/sending.rst",

@@ -31,6 +31,7 @@ FLOORS = {
     "gomatrix_py.store.journal": 5,
     "gomatrix_py.store.key_values": 5,
     "gomatrix_py.store.outbox": 5,
+    "gomatrix_py.store.prefix_map": 5,
     "gomatrix_py.store.records": 5,
     "gomatrix_py.media": 6,
     "gomatrix_py.media.arrival": 5,

@@ -21,7 +21,7 @@ NAMES = Path(__file__).with_name("nio_names.txt").read_text(encoding="utf-8").sp
 NO_NAME = re.compile(
     r"AsyncClient|HttpClient|isinstance|http\.client|key_name|to|errcode|extra|raw|why|problems|sender_key|session_id"
     r"|unsigned\[.+\]|lifetime|auth(=.+)?|file|body|level|is_active|curve25519|algorithm|action|cancel_code|flow_id"
-    r"|is_ours|begin|confirm|client\.crypto|was_sent|caption|display_filename|is_encrypted|inviter|reason|is_direct|accept|reject|member|joined"
+    r"|is_ours|state|request_verification|start_verification|verifications|client\.crypto|was_sent|caption|display_filename|is_encrypted|inviter|reason|is_direct|accept|reject|member|joined"
     r"|joined_count|invited_count|load_members|room_avatar_url|prev_content|content_as|to_request|ValueError"
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...codec import Document, secret
+from ...codec import Document, field, secret
 
 __all__ = ["EncryptedFile", "JsonWebKey"]
 
@@ -11,10 +11,10 @@ class JsonWebKey(Document):
     """The key of one file: `k` is URL-safe unpadded Base64 and never shown."""
 
     kty: str
-    key_ops: list[str]
     alg: str
     k: str = secret()
-    ext: bool
+    key_ops: list[str] = field(factory=lambda: ["encrypt", "decrypt"])
+    ext: bool = True
 
 
 class EncryptedFile(Document):

@@ -16,7 +16,8 @@ __all__ = ["EnteredRows"]
 _PLACES = 256
 _NUMBER = struct.Struct("<q")
 _AGE = struct.Struct("<q8s")
-_LENGTH = _AGE.size + _PLACES * _NUMBER.size
+_BEGIN = _AGE.size
+_LENGTH = _BEGIN + _PLACES * _NUMBER.size
 
 
 class EnteredRows:
@@ -27,15 +28,15 @@ class EnteredRows:
     """
 
     def __init__(self, lock: OwnerLock) -> None:
-        self._lock = lock
+        self._write_note = lock.write_note
         notes = lock.read_notes(_LENGTH)
         self._noted_generation, self._noted_store = _AGE.unpack_from(notes)
-        self._interrupted = [seq for (seq,) in _NUMBER.iter_unpack(notes[_AGE.size :]) if seq]
+        self._interrupted = [seq for (seq,) in _NUMBER.iter_unpack(notes[_BEGIN:]) if seq]
 
     def enter(self, place: int, seq: int) -> None:
         """Note that the listeners of a row begin."""
         if place < _PLACES:
-            self._lock.write_note(_AGE.size + place * _NUMBER.size, _NUMBER.pack(seq))
+            self._write_note(_BEGIN + place * 8, _NUMBER.pack(seq))
 
     def leave(self, place: int) -> None:
         """Note that nobody's listeners run at this place."""
@@ -48,7 +49,7 @@ class EnteredRows:
     def forget_interrupted(self) -> None:
         """Forget those, once they are counted."""
         self._interrupted = []
-        self._lock.write_note(_AGE.size, bytes(_PLACES * _NUMBER.size))
+        self._write_note(_BEGIN, bytes(_PLACES * _NUMBER.size))
 
     def generation_of(self, store_id: str) -> int:
         """Return the last generation of a store that was open at this place, 0 where another one was."""
@@ -56,7 +57,7 @@ class EnteredRows:
 
     def note_generation(self, store_id: str, generation: int) -> None:
         """Note which store is open, and its generation."""
-        self._lock.write_note(0, _AGE.pack(generation, _short(store_id)))
+        self._write_note(0, _AGE.pack(generation, _short(store_id)))
 
 
 def _short(store_id: str) -> bytes:

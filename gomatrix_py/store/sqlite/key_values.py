@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from ..key_values import Change
@@ -11,6 +12,10 @@ from .file import StoreFile
 __all__ = ["SQLiteKeyValues", "put_changes"]
 
 _PUT = "INSERT OR REPLACE INTO key_value (space, key, value) VALUES (?, ?, ?)"
+# comparing reads a text to its end; functions on texts stop at a NUL
+_FROM = "SELECT key, value FROM key_value WHERE space = ? AND key >= ? ORDER BY key"
+_BETWEEN = "SELECT key, value FROM key_value WHERE space = ? AND key >= ? AND key < ? ORDER BY key"
+_SURROGATES, _AFTER_SURROGATES = range(0xD800, 0xE000), 0xE000  # no text of SQLite holds them
 _REMOVE = "DELETE FROM key_value WHERE space = ? AND key = ?"
 
 
@@ -31,12 +36,10 @@ class SQLiteKeyValues:
 
     def scan(self, space: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
         """Return the keys that start with `prefix` and their values, in order."""
-        rows = self._open_file().rows(
-            "SELECT key, value FROM key_value WHERE space = ?1 AND key >= ?2 AND substr(key, 1, length(?2)) = ?2"
-            " ORDER BY key",
-            (space, prefix),
-        )
-        return iter(rows)
+        end = _end_of(prefix)
+        if end is None:
+            return iter(self._open_file().rows(_FROM, (space, prefix)))
+        return iter(self._open_file().rows(_BETWEEN, (space, prefix, end)))
 
     def count(self, space: str) -> int:
         """Return how many values a space holds."""
@@ -46,6 +49,15 @@ class SQLiteKeyValues:
         """Write values durably, all or none."""
         with self._open_file().transaction() as db:
             put_changes(db, changes)
+
+
+def _end_of(prefix: str) -> str | None:
+    """Return the first text after all that start with a prefix, None where nothing comes after them."""
+    for at in range(len(prefix) - 1, -1, -1):
+        following = ord(prefix[at]) + 1
+        if following <= sys.maxunicode:
+            return prefix[:at] + chr(_AFTER_SURROGATES if following in _SURROGATES else following)
+    return None
 
 
 def put_changes(db: sqlite3.Connection, changes: Iterable[Change]) -> None:

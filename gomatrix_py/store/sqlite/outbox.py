@@ -30,6 +30,10 @@ _BY_TXN = f"{_SELECT} WHERE room_id = ? AND device_id = ? AND txn_id = ?"
 # what was sent may be a hundred times as much as what waits
 _WAITING = f"{_SELECT} INDEXED BY outbox_waiting WHERE state != 'sent' ORDER BY id"
 _WAITING_IN_ROOM = f"{_SELECT} WHERE state != 'sent' AND room_id = ? ORDER BY id"
+_COUNT_WAITING = "SELECT COUNT(*) FROM outbox INDEXED BY outbox_waiting WHERE state != 'sent'"
+_IS_DUE = "state != 'sent' AND state != 'wedged'"
+_DUE_IDS = f"SELECT id, room_id FROM outbox INDEXED BY outbox_waiting WHERE {_IS_DUE} ORDER BY id"  # noqa: S608
+_DUE_IDS_IN_ROOM = f"SELECT id, room_id FROM outbox WHERE {_IS_DUE} AND room_id = ? ORDER BY id"  # noqa: S608
 
 
 class SQLiteOutbox:
@@ -68,6 +72,16 @@ class SQLiteOutbox:
             _WAITING if room_id is None else _WAITING_IN_ROOM, () if room_id is None else (room_id,)
         )
         return [_row(row) for row in found]
+
+    def count_waiting(self) -> int:
+        """Return how many rows are not sent."""
+        return int(self._open_file().rows(_COUNT_WAITING, ())[0][0])
+
+    def due_ids(self, room_id: str | None = None) -> Sequence[tuple[int, str]]:
+        """Return id and room of all rows that are neither sent nor wedged, in order."""
+        file = self._open_file()
+        found = file.rows(_DUE_IDS, ()) if room_id is None else file.rows(_DUE_IDS_IN_ROOM, (room_id,))
+        return [(row[0], row[1]) for row in found]
 
     def update(self, rows: Iterable[OutboxRow], *, is_durable: bool = True, changes: Sequence[Change] = ()) -> None:
         """Write rows back, all or none."""

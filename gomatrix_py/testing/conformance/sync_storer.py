@@ -300,6 +300,21 @@ class SyncStorerConformance(RoomNewsConformance):
         assert (list(store.undelivered()), list(store.quarantined())) == ([], [])
         assert store.has_event(ROOM, "$1")
 
+    def test_a_row_set_aside_can_be_put_back_in_its_place(self, opened: _Opened) -> None:
+        store = opened()
+        store.commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1"), _row("$2"), _row("$3")]))
+        for row in store.undelivered()[:2]:
+            store.begin_try(row)
+            store.set_aside(row, f"{row.event_id} was too much")
+        store = opened()
+        assert [row.reason for row in store.quarantined()] == ["$1 was too much", "$2 was too much"]
+        store.put_back(store.quarantined()[1:])
+        store.put_back(store.undelivered())
+        store = opened()
+        assert _ids(store.quarantined()) == ["$1"]
+        assert [(row.event_id, row.tries) for row in store.undelivered()] == [("$2", 0), ("$3", 0)]
+        assert {row.reason for row in store.undelivered()} == {""}
+
     def test_a_delivered_row_cannot_be_set_aside(self, opened: _Opened) -> None:
         store = opened()
         rows = store.commit_sync(SyncBatch(ALICE, "s1", inbox=[_row("$1")]))

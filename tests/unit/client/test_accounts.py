@@ -165,7 +165,7 @@ def test_a_refused_login_changes_nothing(client: Client) -> None:
 @responses.activate
 def test_a_store_of_somebody_else_refuses_the_login(nobody: Client) -> None:
     class Foreign(InMemoryStore):
-        def bind(self, user_id: str, device_id: str) -> None:
+        def bind(self, user_id: str, device_id: str = "") -> None:
             raise StoreError(f"not the store of {user_id}")
 
     nobody.store = Foreign()

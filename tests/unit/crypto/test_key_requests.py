@@ -1,4 +1,4 @@
-"""Room keys asked for and given among verified devices of one user, and all that must be neither."""
+"""Room keys asked for and given among verified devices of one user, and who is given none."""
 
 from __future__ import annotations
 
@@ -11,109 +11,13 @@ import pytest
 from gomatrix_py.crypto import key_requests, spaces
 from gomatrix_py.crypto.backend import BackendName
 from gomatrix_py.crypto.inbound import KeySource
-from gomatrix_py.crypto.key_asking import KeyAsking
-from gomatrix_py.crypto.key_requests import KeyRequest, KeyRequests
-from gomatrix_py.crypto.olm import DecryptedMessage
-from gomatrix_py.crypto.trust import BLACKLISTED, IGNORED, VERIFIED, BlindTrust
+from gomatrix_py.crypto.trust import BLACKLISTED, IGNORED, VERIFIED
 from gomatrix_py.errors import BadKey, CryptoError, MissingRoomKey, UnknownMessageIndex
 from gomatrix_py.events import Event
-from tests.kit.forgetful_server import FrozenClock
+from tests.kit.key_devices import ALICE, BOB, ROOM, KeyDevice, verify
 from tests.kit.key_server import KeyServer, Peer
 
-ROOM, OTHER = "!room:hs", "!other:hs"
-ALICE, BOB = "@alice:hs", "@bob:hs"
 LIBRARIES: tuple[BackendName, ...] = ("vodozemac", "olm")
-
-
-class Device(Peer):
-    """A device that asks for keys, and answers; it is told by hand when to."""
-
-    def __init__(self, server: KeyServer, user_id: str, device_id: str, **options: Any) -> None:
-        switches = {name: options.pop(name) for name in ("is_automatic", "takes_others") if name in options}
-        self.clock = FrozenClock()
-        super().__init__(server, user_id, device_id, policy=BlindTrust(), clock=self.clock, **options)
-        engine = self.engine
-        self.asking = KeyAsking(engine.devices, engine.inbound, self.clock)
-        parts = (engine.devices, engine.olm, engine.inbound, engine.outbound, engine.policy, self.clock)
-        self.requests = KeyRequests(*parts, **switches)
-        self.refused: list[str] = []
-
-    def ask(self, event: Event) -> list[str]:
-        with self.engine.step() as step:
-            asked = self.asking.request_key(step, self.engine.own, event.room_id, event.content["session_id"])
-        self.send_all()
-        return [one.device_id for one in asked]
-
-    def take(self) -> list[tuple[str, str]]:
-        """Take in what came, and return the keys among it."""
-        arrivals, _ = self.sync()
-        keys: list[tuple[str, str]] = []
-        for arrival in arrivals:
-            with self.engine.step() as step:
-                if arrival.event.type == "m.room_key_request":
-                    self.requests.take_request(step, self.engine.own, arrival.event)
-                elif arrival.event.type == "m.forwarded_room_key":
-                    try:
-                        keys += self.asking.take_forwarded(step, self.engine.own, arrival.message)
-                    except BadKey as error:
-                        self.refused.append(str(error))
-        self.send_all()
-        return keys
-
-    def start_sessions(self) -> None:
-        with self.engine.step() as step:
-            lacking = self.requests.lacking_session(step, self.engine.own)
-        claim = self.engine.claim_for(lacking)
-        if claim is not None:
-            assert self.engine.take_claimed(lacking, self.server.answer(self.me, claim)) == {}
-
-    def answer(self) -> list[KeyRequest]:
-        self.start_sessions()
-        with self.engine.step() as step:
-            answered = self.requests.answer(step, self.engine.own)
-        self.send_all()
-        return answered
-
-    def active(self) -> list[KeyRequest]:
-        with self.engine.step() as step:
-            return self.requests.active(step)
-
-    def proceed(self, request: KeyRequest) -> bool:
-        with self.engine.step() as step:
-            done = self.requests.continue_key_share(step, self.engine.own, request)
-        self.send_all()
-        return done
-
-    def forward(self, to: Device, event: Event, **changes: Any) -> None:
-        """Send a key whether it was asked for or not."""
-        with self.engine.step() as step:
-            key = self.engine.inbound.exported(step, ROOM, event.content["session_id"])
-            device = self.engine.devices.device(step, *to.me)
-        assert device is not None
-        claim = self.engine.claim_for([device])
-        self.engine.take_claimed([device], self.server.answer(self.me, claim))
-        content = {
-            "algorithm": "m.megolm.v1.aes-sha2",
-            "room_id": ROOM,
-            "session_id": event.content["session_id"],
-            "session_key": key,
-            "sender_key": "curve",
-            "sender_claimed_ed25519_key": "ed",
-            "forwarding_curve25519_key_chain": [],
-            **changes,
-        }
-        with self.engine.step() as step:
-            encrypted = self.engine.olm.encrypt(step, self.engine.own, device, "m.forwarded_room_key", content)
-        event_to_device = {"type": "m.room.encrypted", "sender": self.me[0], "content": encrypted}
-        self.server.inboxes.setdefault(to.me, []).append(event_to_device)
-
-
-def verify(*devices: Device) -> None:
-    """Let devices know each other, and be verified by each other."""
-    for one in devices:
-        one.sync(changed=(ALICE, BOB))
-        for other in devices:
-            one.engine.set_levels(other.me[0], {other.engine.own.ed25519: VERIFIED})
 
 
 @pytest.fixture
@@ -122,22 +26,22 @@ def server() -> KeyServer:
 
 
 @pytest.fixture
-def phone(server: KeyServer) -> Device:
-    return Device(server, ALICE, "PHONE")
+def phone(server: KeyServer) -> KeyDevice:
+    return KeyDevice(server, ALICE, "PHONE")
 
 
 @pytest.fixture
-def event(phone: Device) -> Event:
+def event(phone: KeyDevice) -> Event:
     """What the phone said before there was another device."""
     return phone.say(ROOM, [ALICE], "long ago")
 
 
 @pytest.fixture
-def laptop(server: KeyServer, event: Event) -> Device:
-    return Device(server, ALICE, "LAPTOP")
+def laptop(server: KeyServer, event: Event) -> KeyDevice:
+    return KeyDevice(server, ALICE, "LAPTOP")
 
 
-def source_of(device: Device) -> str:
+def source_of(device: KeyDevice) -> str:
     with device.engine.step() as step:
         ((_, record),) = step.records(spaces.INBOUND)
     return str(record["source"])
@@ -151,14 +55,13 @@ def source_of(device: Device) -> str:
 def test_a_verified_device_is_given_what_it_asks_for(
     server: KeyServer, giver: BackendName, taker: BackendName
 ) -> None:
-    phone = Device(server, ALICE, "PHONE", library=giver)
+    phone = KeyDevice(server, ALICE, "PHONE", library=giver)
     event = phone.say(ROOM, [ALICE], "long ago")
-    laptop = Device(server, ALICE, "LAPTOP", library=taker)
+    laptop = KeyDevice(server, ALICE, "LAPTOP", library=taker)
     verify(phone, laptop)
     with pytest.raises(MissingRoomKey):
         laptop.read(event)
-    assert laptop.ask(event) == ["PHONE"]
-    assert laptop.ask(event) == [], "once is enough"
+    assert laptop.ask(event) == [], "the reading has asked, and once is enough"
     phone.take()
     (answered,) = phone.answer()
     assert (answered.user_id, answered.device_id, answered.room_id) == (ALICE, "LAPTOP", ROOM)
@@ -168,8 +71,8 @@ def test_a_verified_device_is_given_what_it_asks_for(
     assert source_of(laptop) == KeySource.FORWARDED
 
 
-def test_who_got_it_takes_the_others_requests_back(server: KeyServer, phone: Device, event: Event) -> None:
-    laptop, tablet = (Device(server, ALICE, name) for name in ("LAPTOP", "TABLET"))
+def test_who_got_it_takes_the_others_requests_back(server: KeyServer, phone: KeyDevice, event: Event) -> None:
+    laptop, tablet = (KeyDevice(server, ALICE, name) for name in ("LAPTOP", "TABLET"))
     verify(phone, laptop, tablet)
     laptop.ask(event)
     phone.take()
@@ -181,7 +84,7 @@ def test_who_got_it_takes_the_others_requests_back(server: KeyServer, phone: Dev
         assert laptop.asking.asked(step) == []
 
 
-def test_a_request_is_taken_back_before_it_is_answered(phone: Device, laptop: Device, event: Event) -> None:
+def test_a_request_is_taken_back_before_it_is_answered(phone: KeyDevice, laptop: KeyDevice, event: Event) -> None:
     laptop.sync(changed=(ALICE,))
     laptop.engine.set_levels(ALICE, {phone.engine.own.ed25519: VERIFIED})
     laptop.ask(event)
@@ -196,7 +99,9 @@ def test_a_request_is_taken_back_before_it_is_answered(phone: Device, laptop: De
     assert phone.active() == []
 
 
-def test_only_verified_devices_are_asked(server: KeyServer, phone: Device, laptop: Device, event: Event) -> None:
+def test_only_verified_devices_are_asked(
+    server: KeyServer, phone: KeyDevice, laptop: KeyDevice, event: Event
+) -> None:
     laptop.sync(changed=(ALICE,))
     for level in ("", IGNORED, BLACKLISTED, "tofu"):
         laptop.engine.set_levels(ALICE, {phone.engine.own.ed25519: level})
@@ -204,14 +109,14 @@ def test_only_verified_devices_are_asked(server: KeyServer, phone: Device, lapto
     assert server.inboxes.get(phone.me, []) == []
     laptop.engine.set_levels(ALICE, {phone.engine.own.ed25519: VERIFIED})
     assert laptop.ask(event) == ["PHONE"]
-    tablet = Device(server, ALICE, "TABLET")
+    tablet = KeyDevice(server, ALICE, "TABLET")
     verify(laptop, tablet)
     assert laptop.ask(event) == ["TABLET"]
     ids = {one["content"]["request_id"] for who in (phone, tablet) for one in server.inboxes[who.me]}
     assert len(ids) == 1
 
 
-def test_verifying_a_device_later_answers_it(phone: Device, laptop: Device, event: Event) -> None:
+def test_verifying_a_device_later_answers_it(phone: KeyDevice, laptop: KeyDevice, event: Event) -> None:
     verify(laptop)
     laptop.engine.set_levels(ALICE, {phone.engine.own.ed25519: VERIFIED})
     laptop.sync(changed=(ALICE,))
@@ -228,7 +133,7 @@ def test_verifying_a_device_later_answers_it(phone: Device, laptop: Device, even
     assert laptop.read(event) == "long ago"
 
 
-def test_answering_by_hand(server: KeyServer, event: Event, phone: Device, laptop: Device) -> None:
+def test_answering_by_hand(server: KeyServer, event: Event, phone: KeyDevice, laptop: KeyDevice) -> None:
     phone.requests.is_automatic = False
     verify(phone, laptop)
     laptop.ask(event)
@@ -246,7 +151,7 @@ def test_answering_by_hand(server: KeyServer, event: Event, phone: Device, lapto
     assert laptop.read(event) == "long ago"
 
 
-def test_a_request_is_dropped_by_hand(event: Event, phone: Device, laptop: Device) -> None:
+def test_a_request_is_dropped_by_hand(event: Event, phone: KeyDevice, laptop: KeyDevice) -> None:
     phone.requests.is_automatic = False
     verify(phone, laptop)
     laptop.ask(event)
@@ -259,7 +164,7 @@ def test_a_request_is_dropped_by_hand(event: Event, phone: Device, laptop: Devic
     assert phone.answer() == phone.active() == []
 
 
-def test_requests_survive_a_restart(phone: Device, laptop: Device, event: Event) -> None:
+def test_requests_survive_a_restart(phone: KeyDevice, laptop: KeyDevice, event: Event) -> None:
     verify(phone, laptop)
     laptop.ask(event)
     phone.take()
@@ -268,8 +173,10 @@ def test_requests_survive_a_restart(phone: Device, laptop: Device, event: Event)
     assert phone.active() == waiting
 
 
-def test_whoever_hands_a_key_on_is_named(server: KeyServer, phone: Device, laptop: Device, event: Event) -> None:
-    tablet = Device(server, ALICE, "TABLET")
+def test_whoever_hands_a_key_on_is_named(
+    server: KeyServer, phone: KeyDevice, laptop: KeyDevice, event: Event
+) -> None:
+    tablet = KeyDevice(server, ALICE, "TABLET")
     verify(phone, laptop)
     laptop.ask(event)
     phone.take()
@@ -289,7 +196,7 @@ def test_whoever_hands_a_key_on_is_named(server: KeyServer, phone: Device, lapto
 # ------------------------------------------------------------------ who is given nothing (V1)
 
 
-def _request(laptop: Device, event: Event, **changes: Any) -> dict[str, Any]:
+def _request(laptop: KeyDevice, event: Event, **changes: Any) -> dict[str, Any]:
     body = {
         "algorithm": "m.megolm.v1.aes-sha2",
         "room_id": ROOM,
@@ -304,31 +211,32 @@ def _keys_for(server: KeyServer, device: Peer) -> int:
     return sum(one["type"] == "m.room.encrypted" for one in server.inboxes.get(device.me, []))
 
 
-def _from_another_user(server: KeyServer, laptop: Device, event: Event) -> dict[str, Any]:
+def _from_another_user(server: KeyServer, laptop: KeyDevice, event: Event) -> dict[str, Any]:
     return {**_request(laptop, event), "sender": BOB}
 
 
-def _in_another_name(server: KeyServer, laptop: Device, event: Event) -> dict[str, Any]:
+def _in_another_name(server: KeyServer, laptop: KeyDevice, event: Event) -> dict[str, Any]:
     return _request(laptop, event, requesting_device_id="STRANGER")
 
 
-def _as_ourselves(server: KeyServer, laptop: Device, event: Event) -> dict[str, Any]:
+def _as_ourselves(server: KeyServer, laptop: KeyDevice, event: Event) -> dict[str, Any]:
     return _request(laptop, event, requesting_device_id="PHONE")
 
 
 @pytest.mark.parametrize("hostile", [_from_another_user, _in_another_name, _as_ourselves])
 def test_a_stranger_is_given_nothing(
     server: KeyServer,
-    phone: Device,
-    laptop: Device,
+    phone: KeyDevice,
+    laptop: KeyDevice,
     event: Event,
-    hostile: Callable[[KeyServer, Device, Event], dict[str, Any]],
+    hostile: Callable[[KeyServer, KeyDevice, Event], dict[str, Any]],
 ) -> None:
     verify(phone, laptop)
-    bob = Device(server, BOB, "LAPTOP")
+    bob = KeyDevice(server, BOB, "LAPTOP")
     phone.engine.set_levels(BOB, {bob.engine.own.ed25519: VERIFIED})
     server.inboxes[phone.me] = [hostile(server, laptop, event)]
     phone.take()
+    assert [one for one in phone.active() if one.user_id != ALICE] == []
     assert phone.answer() == []
     assert _keys_for(server, laptop) == _keys_for(server, bob) == 0
     server.inboxes[phone.me] = [_request(laptop, event)]
@@ -339,7 +247,7 @@ def test_a_stranger_is_given_nothing(
 
 @pytest.mark.parametrize("level", ["", IGNORED, BLACKLISTED, "tofu"])
 def test_an_unverified_device_is_given_nothing(
-    server: KeyServer, phone: Device, laptop: Device, event: Event, level: str
+    server: KeyServer, phone: KeyDevice, laptop: KeyDevice, event: Event, level: str
 ) -> None:
     verify(phone, laptop)
     phone.engine.set_levels(ALICE, {laptop.engine.own.ed25519: level})
@@ -352,7 +260,7 @@ def test_an_unverified_device_is_given_nothing(
 
 
 def test_a_device_that_was_given_other_keys_is_given_nothing(
-    server: KeyServer, phone: Device, laptop: Device, event: Event
+    server: KeyServer, phone: KeyDevice, laptop: KeyDevice, event: Event
 ) -> None:
     verify(phone, laptop)
     impostor = Peer(KeyServer(), ALICE, "LAPTOP")
@@ -366,7 +274,7 @@ def test_a_device_that_was_given_other_keys_is_given_nothing(
 
 
 def test_a_device_that_is_gone_is_given_nothing(
-    server: KeyServer, phone: Device, laptop: Device, event: Event
+    server: KeyServer, phone: KeyDevice, laptop: KeyDevice, event: Event
 ) -> None:
     verify(phone, laptop)
     del server.devices[ALICE]["LAPTOP"]
@@ -376,7 +284,7 @@ def test_a_device_that_is_gone_is_given_nothing(
     assert phone.answer() == []
 
 
-def test_an_unknown_device_is_looked_up(server: KeyServer, phone: Device, laptop: Device, event: Event) -> None:
+def test_an_unknown_device_is_looked_up(server: KeyServer, phone: KeyDevice, laptop: KeyDevice, event: Event) -> None:
     server.inboxes[phone.me] = [_request(laptop, event)]
     phone.take()
     assert [one.device_id for one in phone.engine.devices_of(ALICE)] == ["LAPTOP", "PHONE"]
@@ -401,7 +309,7 @@ ODD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", ODD, ids=repr)
 def test_odd_requests_are_dropped(
-    server: KeyServer, phone: Device, laptop: Device, event: Event, change: dict[str, Any]
+    server: KeyServer, phone: KeyDevice, laptop: KeyDevice, event: Event, change: dict[str, Any]
 ) -> None:
     verify(phone, laptop)
     server.inboxes[phone.me] = [_request(laptop, event, **change)]
@@ -410,7 +318,7 @@ def test_odd_requests_are_dropped(
 
 
 def test_requests_do_not_pile_up(
-    server: KeyServer, phone: Device, laptop: Device, event: Event, monkeypatch: pytest.MonkeyPatch
+    server: KeyServer, phone: KeyDevice, laptop: KeyDevice, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_requests, "REQUESTS_PER_DEVICE", 3)
     monkeypatch.setattr(key_requests, "REQUESTS", 5)
@@ -430,8 +338,8 @@ def test_requests_do_not_pile_up(
 
 
 def test_others_are_given_again_what_they_were_given(server: KeyServer) -> None:
-    phone = Device(server, ALICE, "PHONE", takes_others=True)
-    bob = Device(server, BOB, "B1")
+    phone = KeyDevice(server, ALICE, "PHONE", takes_others=True)
+    bob = KeyDevice(server, BOB, "B1")
     before = phone.say(ROOM, [ALICE], "not for Bob")
     event = phone.say(ROOM, [ALICE, BOB], "for Bob")
     bob.share(ROOM, [ALICE, BOB])
@@ -461,8 +369,8 @@ def test_others_are_given_again_what_they_were_given(server: KeyServer) -> None:
 
 @pytest.mark.parametrize("case", ["never given", "blacklisted", "switched off"])
 def test_others_are_given_no_more(server: KeyServer, case: str) -> None:
-    phone = Device(server, ALICE, "PHONE", takes_others=True)
-    bob = Device(server, BOB, "B1")
+    phone = KeyDevice(server, ALICE, "PHONE", takes_others=True)
+    bob = KeyDevice(server, BOB, "B1")
     event = phone.say(ROOM, [ALICE] if case == "never given" else [ALICE, BOB], "1")
     phone.engine.query_for([BOB])
     phone.send_all()
@@ -477,121 +385,3 @@ def test_others_are_given_no_more(server: KeyServer, case: str) -> None:
         phone.proceed(waiting)
     assert _keys_for(server, bob) == 0
     assert phone.active() == [waiting]
-
-
-# ------------------------------------------------------------------ what is not taken (V2)
-
-
-def test_what_nobody_asked_for_is_refused(phone: Device, laptop: Device, event: Event) -> None:
-    verify(phone, laptop)
-    phone.forward(laptop, event)
-    assert laptop.take() == []
-    assert laptop.refused == ["nobody asked for it"]
-    laptop.ask(event)
-    phone.forward(laptop, event)
-    assert len(laptop.take()) == 1, "control: the same after it was asked for"
-
-
-def test_another_device_than_the_one_asked_is_refused(
-    server: KeyServer, phone: Device, laptop: Device, event: Event
-) -> None:
-    verify(phone, laptop)
-    laptop.ask(event)
-    tablet = Device(server, ALICE, "TABLET")
-    verify(phone, laptop, tablet)
-    with phone.engine.step() as step:
-        key = phone.engine.inbound.exported(step, ROOM, event.content["session_id"])
-    tablet.forward(laptop, event, session_key=key)
-    assert laptop.take() == []
-    assert laptop.refused == ["another device was asked for it"]
-
-
-def test_another_user_is_refused(server: KeyServer, phone: Device, laptop: Device, event: Event) -> None:
-    verify(phone, laptop)
-    laptop.ask(event)
-    bob = Device(server, BOB, "PHONE")
-    verify(laptop, bob)
-    bob.engine.query_for([ALICE])
-    bob.send_all()
-    with phone.engine.step() as step:
-        key = phone.engine.inbound.exported(step, ROOM, event.content["session_id"])
-    bob.forward(laptop, event, session_key=key)
-    assert laptop.take() == []
-    assert laptop.refused == ["it is not from another device of ours"]
-
-
-@pytest.mark.parametrize("level", ["", IGNORED, BLACKLISTED])
-def test_a_device_that_is_no_longer_verified_is_refused(
-    phone: Device, laptop: Device, event: Event, level: str
-) -> None:
-    verify(phone, laptop)
-    laptop.ask(event)
-    laptop.engine.set_levels(ALICE, {phone.engine.own.ed25519: level})
-    phone.forward(laptop, event)
-    assert laptop.take() == []
-    assert laptop.refused == ["the device it is from is not verified"]
-
-
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"room_id": OTHER}, "nobody asked"),
-        ({"session_id": "another"}, "nobody asked"),
-        ({"session_key": "AAAA"}, "key"),
-        ({"session_key": None}, "incomplete"),
-        ({"algorithm": "m.olm"}, "algorithm"),
-        ({"room_id": "a b"}, "incomplete"),
-    ],
-)
-def test_another_key_is_refused(
-    phone: Device, laptop: Device, event: Event, change: dict[str, Any], complaint: str
-) -> None:
-    verify(phone, laptop)
-    laptop.ask(event)
-    phone.forward(laptop, event, **change)
-    assert laptop.take() == []
-    assert len(laptop.refused) == 1
-    assert complaint in laptop.refused[0]
-    with pytest.raises(MissingRoomKey):
-        laptop.read(event)
-
-
-def test_the_key_of_another_session_is_refused(phone: Device, laptop: Device, event: Event) -> None:
-    verify(phone, laptop)
-    laptop.ask(event)
-    mine = laptop.say(OTHER, [ALICE], "x")
-    with laptop.engine.step() as step:
-        other = laptop.engine.inbound.exported(step, OTHER, mine.content["session_id"])
-    phone.forward(laptop, event, session_key=other)
-    assert laptop.take() == []
-    assert laptop.refused == ["the key is of another session than it says"]
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_a_key_that_reads_less_replaces_nothing(server: KeyServer, library: BackendName) -> None:
-    phone = Device(server, ALICE, "PHONE", library=library)
-    event = phone.say(ROOM, [ALICE], "first")
-    phone.say(ROOM, [ALICE], "second")
-    laptop = Device(server, ALICE, "LAPTOP", library=library)
-    verify(phone, laptop)
-    session_id = event.content["session_id"]
-    with phone.engine.step() as step:
-        later = phone.engine.inbound.exported(step, ROOM, session_id, 1)
-    laptop.ask(event)
-    phone.forward(laptop, event)
-    assert laptop.take() == [(ROOM, session_id)]
-    laptop.ask(event)
-    phone.forward(laptop, event, session_key=later)
-    assert (laptop.take(), laptop.refused) == ([], [])
-    assert laptop.read(event) == "first"
-
-
-def test_our_own_device_is_no_other_device(phone: Device, event: Event) -> None:
-    verify(phone)
-    with phone.engine.step() as step:
-        device = phone.engine.devices.device(step, *phone.me)
-        own = phone.engine.own
-        message = DecryptedMessage(ALICE, own.curve25519, own.ed25519, device, "m.forwarded_room_key", {})
-        for one in (message, attrs.evolve(message, device=None)):
-            with pytest.raises(BadKey, match="another device of ours"):
-                phone.asking.take_forwarded(step, own, one)

@@ -11,7 +11,7 @@ from gomatrix_py.errors import UsageError
 from gomatrix_py.events.contents.encrypted_file import EncryptedFile, JsonWebKey
 from gomatrix_py.media.plumbing import encrypted_mxc_to_plumb
 
-KEY = JsonWebKey("oct", ["encrypt", "decrypt"], "A256CTR", "aWF6-32_KGYaC3A", True)
+KEY = JsonWebKey("oct", "A256CTR", "aWF6-32_KGYaC3A")
 
 
 def encrypted(**hashes: str) -> EncryptedFile:

@@ -44,6 +44,13 @@ def left(store: SyncStorer) -> list[str]:
     return [row.event_id for row in store.undelivered()]
 
 
+def deliver_until_it_fails(syncer: DefaultSyncer, store: SyncStorer, token: CancelToken, *event_ids: str) -> None:
+    """Deliver events of a room, and wait for news as a sync does until a failure wakes it."""
+    with syncer.delivering(token):
+        syncer.deliver(store, put(store, *event_ids))
+        assert token.wait(20), "a sync that waits for news would not notice"
+
+
 # ------------------------------------------------------------------ what may be asked for
 
 
@@ -256,9 +263,8 @@ def test_under_the_strict_policy_the_run_ends_and_says_why(store: SyncStorer) ->
     def fails(event: Event) -> None:
         raise LookupError(event.event_id)
 
-    with pytest.raises(ListenerFailed), syncer.delivering(token):
-        syncer.deliver(store, put(store, "$1", "$2"))
-        assert token.wait(20), "a sync that waits for news would not notice"
+    with pytest.raises(ListenerFailed):
+        deliver_until_it_fails(syncer, store, token, "$1", "$2")
     assert left(store) == ["$1", "$2"]
     assert [row.tries for row in store.undelivered()] == [1, 0]
 
@@ -274,9 +280,8 @@ def test_what_is_stronger_than_an_error_ends_the_run_too(
     def fails(event: Event) -> None:
         raise error
 
-    with pytest.raises(error), syncer.delivering(CancelToken()):
-        syncer.deliver(store, put(store, "$1", "$2"))
-        syncer.delivery.wait_until_delivered()
+    with pytest.raises(error):
+        deliver_until_it_fails(syncer, store, CancelToken(), "$1", "$2")
     assert [row.tries for row in store.undelivered()] == [tries, 0]
 
 
@@ -312,9 +317,8 @@ def test_the_strict_policy_stops_at_a_listener_that_hangs(store: SyncStorer) -> 
     go_on, token = threading.Event(), CancelToken()
     syncer = DefaultSyncer(OWN, store, workers=1, handler_timeout_s=0.05, listener_policy=raise_listener_error)
     syncer.on_event(lambda event: go_on.wait(20))
-    with pytest.raises(ListenerFailed) as failed, syncer.delivering(token):
-        syncer.deliver(store, put(store, "$1", "$2"))
-        assert token.wait(20)
+    with pytest.raises(ListenerFailed) as failed:
+        deliver_until_it_fails(syncer, store, token, "$1", "$2")
     go_on.set()
     assert isinstance(failed.value.__cause__, HandlerTimeout)
     assert [row.event_id for row in store.quarantined()] == ["$1"]
@@ -338,9 +342,8 @@ def test_too_many_threads_that_hang_end_the_sync(monkeypatch: pytest.MonkeyPatch
     store, go_on, token = InMemoryStore(), threading.Event(), CancelToken()
     syncer = DefaultSyncer(OWN, store, workers=1, handler_timeout_s=0.02)
     syncer.on_event(lambda event: go_on.wait(20))
-    with pytest.raises(TimeoutError), syncer.delivering(token):
-        syncer.deliver(store, put(store, "$1", "$2", "$3", "$4"))
-        assert token.wait(20)
+    with pytest.raises(TimeoutError):
+        deliver_until_it_fails(syncer, store, token, "$1", "$2", "$3", "$4")
     go_on.set()
     assert [row.event_id for row in store.quarantined()] == ["$1", "$2", "$3"]
 

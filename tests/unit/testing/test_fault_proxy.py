@@ -22,6 +22,7 @@ from gomatrix_py.testing.faults import (
     cut,
     delay,
     duplicate,
+    reorder,
     reset_after,
     reset_before,
     stall,
@@ -122,6 +123,25 @@ def test_a_duplicate_reaches_the_server_twice(server: RawServer) -> None:
     assert [seen.raw for seen in server.requests] == [server.requests[0].raw] * 2
 
 
+def test_two_answers_change_places(server: RawServer) -> None:
+    done: list[str] = []
+
+    def work(path: str) -> None:
+        assert ask(proxy, path).content == BODY
+        done.append(path)
+
+    with FaultProxy(server.url, [Rule(reorder(), nth=(1, 2))]) as proxy:
+        first = threading.Thread(target=work, args=("/first",))
+        first.start()
+        server.wait_for_requests(1)
+        first.join(0.1)
+        assert first.is_alive()
+        work("/second")
+        first.join(20)
+        work("/third")
+    assert sorted(done) == ["/first", "/second", "/third"]
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_a_delay_changes_nothing_else(server: RawServer, before: bool) -> None:
     waited: list[float | None] = []
@@ -140,6 +160,17 @@ def test_a_server_that_is_gone_resets_the_client() -> None:
         pass
     with FaultProxy(server.url) as proxy, pytest.raises(requests.exceptions.ConnectionError):
         ask(proxy)
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\r\n\r\n", b"PUT /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n"])
+def test_what_is_no_request_is_hung_up_on(server: RawServer, data: bytes) -> None:
+    with (
+        FaultProxy(server.url) as proxy,
+        socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2]))) as sock,
+    ):
+        sock.sendall(data)
+        assert sock.recv(1) == b""
+    assert server.requests == []
 
 
 # ------------------------------------------------------------------ rules

@@ -1,42 +1,16 @@
-"""A network that fails on purpose, to test a bot with: a proxy on loopback between client and homeserver.
-
-    rules = [
-        Rule(reset_after(), method="PUT", path="/send/", probability=0.1),
-        Rule(answer(429, {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 50}), path="/send/", nth=(1, 2)),
-    ]
-    with DevServer() as hs, FaultProxy(hs.url, rules, seed=7) as proxy:
-        client = Client(proxy.url, ...)
-
-For each request the first rule that matches says what happens; where none does, it passes. The fate of a
-request follows from the seed, the request and how often it came: threads that race do not change it. What
-was promised to a bot is best asked of the server itself, not through the proxy.
-"""
+"""What can happen to a request on its way."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .fault_proxy import Action, FaultProxy, Passage, Passed, ProxiedAnswer, ProxiedRequest, Rule
+from .proxy import Action, Passage, ProxiedAnswer
 
-__all__ = [
-    "Action",
-    "FaultProxy",
-    "Passage",
-    "Passed",
-    "ProxiedAnswer",
-    "ProxiedRequest",
-    "Rule",
-    "answer",
-    "change",
-    "cut",
-    "delay",
-    "duplicate",
-    "reset_after",
-    "reset_before",
-    "stall",
-]
+__all__ = ["answer", "change", "cut", "delay", "duplicate", "reorder", "reset_after", "reset_before", "stall"]
 
 
 def reset_before() -> Action:
@@ -94,7 +68,7 @@ def stall(*, forwards: bool = True) -> Action:
     def act(passage: Passage) -> None:
         if forwards:
             passage.forward()
-        passage.wait()
+        passage.hold()
         passage.close()
 
     return act
@@ -106,6 +80,25 @@ def duplicate() -> Action:
     def act(passage: Passage) -> None:
         passage.forward()
         passage.reply(passage.forward())
+
+    return act
+
+
+def reorder() -> Action:
+    """Keep one answer back until the next one was given; for two requests that are made at the same time.
+
+    Each call makes an action for one such pair: ``Rule(reorder(), path="/keys/query", nth=(1, 2))``.
+    """
+    numbers, is_overtaken = itertools.count(1), threading.Event()
+
+    def act(passage: Passage) -> None:
+        number = next(numbers)
+        answered = passage.forward()
+        if number == 1:
+            passage.hold(is_overtaken)
+        passage.reply(answered)
+        if number > 1:
+            is_overtaken.set()
 
     return act
 

@@ -1,4 +1,4 @@
-"""The proxy behind `gomatrix_py.testing.faults`: one connection and one request at a time."""
+"""The proxy: one connection and one request at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
-from ..errors import UsageError
+from ...errors import UsageError
 
 __all__ = ["Action", "FaultProxy", "Passage", "Passed", "ProxiedAnswer", "ProxiedRequest", "Rule"]
 
@@ -130,12 +130,13 @@ class Passage:
         self.sent += data
         self._sock.sendall(data)
 
-    def wait(self, seconds: float | None = None) -> None:
-        """Do nothing for a while, or, where that is None, until the client hangs up or the proxy is closed."""
-        if seconds is not None:
-            self._proxy.closing.wait(seconds)
-            return
-        while not self._proxy.closing.is_set():
+    def wait(self, seconds: float) -> None:
+        """Do nothing for a while, or until the proxy is closed."""
+        self._proxy.closing.wait(seconds)
+
+    def hold(self, until: threading.Event | None = None) -> None:
+        """Do nothing until an event happens, the client hangs up, or the proxy is closed."""
+        while not self._proxy.closing.is_set() and not (until is not None and until.is_set()):
             readable, _, _ = select.select([self._sock], [], [], _LOOK_S)
             if readable:  # nothing but its end comes while an answer is due
                 return
@@ -197,6 +198,8 @@ class Rule:
 
 class FaultProxy:
     """An HTTP proxy on loopback with one server behind it; run it with `with`.
+
+    It takes requests whose length is stated, as those of this package are.
 
     Args:
         upstream: base URL of the server, http only.
@@ -363,14 +366,17 @@ class FaultProxy:
 
 
 def _read_request(sock: socket.socket, unread: bytearray) -> ProxiedRequest | None:
-    """Read a request whole; None where the client hung up instead."""
+    """Read a request whole; None where the client hung up instead, or sends something that is none."""
     while b"\r\n\r\n" not in unread:
         if not _fill(sock, unread) or len(unread) > _LONGEST_HEAD:
             return None
     head = bytes(unread).partition(b"\r\n\r\n")[0]
     line, *lines = head.decode("latin-1").split("\r\n")
     headers = tuple((name.strip(), value.strip()) for name, _, value in (one.partition(":") for one in lines))
-    length = len(head) + 4 + int({name.lower(): value for name, value in headers}.get("content-length", "0"))
+    stated = {name.lower(): value for name, value in headers}.get("content-length", "0")
+    if line.count(" ") < 2 or not stated.isdecimal():
+        return None
+    length = len(head) + 4 + int(stated)
     while len(unread) < length:
         if not _fill(sock, unread):
             return None
