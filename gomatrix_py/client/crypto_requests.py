@@ -36,6 +36,10 @@ class EncryptingClient(RoomMethods):
         """Begin with a new engine."""
         raise NotImplementedError
 
+    def warn_of_old_keys(self) -> None:
+        """Say that the server knows other keys than this store."""
+        raise NotImplementedError
+
     def deliver_late(self, keys: Sequence[tuple[str, str]]) -> None:
         """Tell the listeners of events that waited for these keys, each as (room id, session id)."""
         raise NotImplementedError
@@ -49,7 +53,7 @@ class CryptoRequests:
         engine: who wants it sent.
     """
 
-    def __init__(self, client: RoomMethods, engine: Engine) -> None:
+    def __init__(self, client: EncryptingClient, engine: Engine) -> None:
         self.client = client
         self.engine = engine
 
@@ -83,7 +87,8 @@ class CryptoRequests:
         except HTTPError as error:
             is_refused = error.code == _BAD_REQUEST and "already exists" in str(error)
             if is_refused and isinstance(wanted.request, UploadKeys):
-                self.engine.note_keys_refused()
+                self.engine.note_rolled_back()
+                self.client.warn_of_old_keys()
                 return
             raise
         self.engine.mark_request_as_sent(wanted.id, answer.raw)

@@ -32,6 +32,7 @@ from ..store.outbox import OutboxKind, OutboxRow
 from ..store.records import InboxRow, SyncBatch
 from ..sync import StoringSyncer
 from .client import Client
+from .client_warnings import StoreRolledBack
 from .crypto_handle import TRUST_CONTEXT, CryptoHandle
 from .crypto_requests import CryptoRequests, EncryptingClient
 from .diagnosis import Finding, Level
@@ -154,6 +155,8 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
                 policy=options.trust,
                 clock=self.clock,
             )
+            if getattr(self.store, "was_rolled_back", False):
+                engine.note_rolled_back()
             self._engine = identity, engine
         return self._engine[1]
 
@@ -170,6 +173,11 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
         finally:
             self._held_back -= 1
         self._crypto_requests.after_sync()
+
+    def warn_of_old_keys(self) -> None:
+        """Say that the server knows other keys than this store."""
+        place = str(getattr(self.store, "path", None) or self.store)
+        self._warn(StoreRolledBack(place, "the server knows other keys under the ids of ours"))
 
     def deliver_late(self, keys: Sequence[tuple[str, str]]) -> None:
         """Tell the listeners of events that waited for these keys; they are journalled first, as any others."""

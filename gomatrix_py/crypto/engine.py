@@ -298,11 +298,13 @@ class Engine:
             elif kind == "to-device":
                 step.remove(spaces.QUEUE, rest)
 
-    def note_keys_refused(self) -> None:
-        """Take in that the server knows other keys under our ids: this store is older than what it says."""
+    def note_rolled_back(self) -> None:
+        """Take in that this store is older than what was sent from it: no ratchet in it may be used again."""
         with self.step() as step:
             self.account.refused(step)
             self.outbound.invalidate_all(step)
+            for key, _ in list(step.scan(spaces.OLM)):
+                step.remove(spaces.OLM, key)
 
     # ------------------------------------------------------------ sessions
 

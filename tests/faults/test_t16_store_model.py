@@ -65,6 +65,14 @@ class WholeStoresAgree(StoresAgree):
         self.rows: dict[int, OutboxRow] = {}
         self.last_id = 0
         self.values: dict[tuple[str, str], bytes] = {}
+        self.ids: dict[str, dict[int, int]] = {"InMemoryStore": {}, "SQLiteStore": {}}
+
+    def _ids_in(self, store: object) -> dict[int, int]:
+        """Return the ids that a store gave to the rows of the model: they need only grow."""
+        return self.ids[type(store).__name__]
+
+    def _in(self, store: object, row: OutboxRow) -> OutboxRow:
+        return attrs.evolve(row, id=self._ids_in(store)[row.id])
 
     def _apply(self, changes: Iterable[Change]) -> None:
         for space, key, value in changes:
@@ -85,26 +93,32 @@ class WholeStoresAgree(StoresAgree):
             self.rows[self.last_id] = attrs.evolve(row, id=self.last_id)
         expected = known[0] if known else self.rows[self.last_id]
         for store in (self.memory, self.file):
-            assert store.outbox.add(copy.deepcopy(row)) == (expected, not known)
+            kept, is_new = store.outbox.add(copy.deepcopy(row))
+            assert is_new == (not known)
+            ids = self._ids_in(store)
+            if is_new:
+                assert kept.id > max(ids.values(), default=0), "an id was given twice, or out of order"
+                ids[self.last_id] = kept.id
+            assert kept == self._in(store, expected)
 
     @precondition(lambda self: self.rows)
     @rule(data=st.data(), news=NEWS, changes=CHANGES, is_durable=st.booleans())
     def send(self, data: st.DataObject, news: dict[str, Any], changes: list[Change], is_durable: bool) -> None:
         row_id = data.draw(st.sampled_from(sorted(self.rows)))
         self.rows[row_id] = attrs.evolve(self.rows[row_id], **news)
-        gone = attrs.evolve(self.rows[row_id], id=self.last_id + 100, txn_id="never there")
+        gone = attrs.evolve(self.rows[row_id], id=10**9, txn_id="never there")
         self._apply(changes)
         for store in (self.memory, self.file):
-            rows = [attrs.evolve(self.rows[row_id]), attrs.evolve(gone)]
+            rows = [self._in(store, self.rows[row_id]), attrs.evolve(gone)]
             store.outbox.update(rows, is_durable=is_durable, changes=changes)
 
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
-        chosen = [row_id for row_id in self.rows if data.draw(st.booleans())] + [self.last_id + 7]
+        chosen = [row_id for row_id in self.rows if data.draw(st.booleans())]
         for row_id in chosen:
             self.rows.pop(row_id, None)
         for store in (self.memory, self.file):
-            store.outbox.remove(chosen)
+            store.outbox.remove([*map(self._ids_in(store).__getitem__, chosen), 10**9])
 
     @rule(before_ts=STAMPS)
     def forget_sent(self, before_ts: int) -> None:
@@ -131,13 +145,14 @@ class WholeStoresAgree(StoresAgree):
     def outboxes_are_the_same(self) -> None:
         waiting = [row for _, row in sorted(self.rows.items()) if row.state is not OutboxState.SENT]
         for store in (self.memory, self.file):
-            assert list(store.outbox.waiting()) == waiting, type(store).__name__
+            shown = [self._in(store, row) for row in waiting]
+            assert list(store.outbox.waiting()) == shown, type(store).__name__
             for room_id in {row.room_id for row in self.rows.values()}:
-                assert list(store.outbox.waiting(room_id)) == [row for row in waiting if row.room_id == room_id]
-            for row in self.rows.values():
+                assert list(store.outbox.waiting(room_id)) == [row for row in shown if row.room_id == room_id]
+            for row in (self._in(store, row) for row in self.rows.values()):
                 assert store.outbox.get(row.id) == row
                 assert store.outbox.find(row.room_id, row.device_id, row.txn_id) == row
-            assert store.outbox.get(self.last_id + 1) is None
+            assert store.outbox.get(10**9) is None
 
     @invariant()
     def values_are_the_same(self) -> None:

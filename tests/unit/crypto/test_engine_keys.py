@@ -138,3 +138,13 @@ def test_one_goes_on_with_the_other_library(server: KeyServer) -> None:
     answer = bob.say(ROOM, [ALICE, BOB], "yes")
     alice.sync()
     assert alice.read(answer) == "yes"
+
+
+def test_a_store_that_was_rolled_back_uses_no_ratchet_again(server: KeyServer, alice: Peer, bob: Peer) -> None:
+    before = alice.say(ROOM, [ALICE, BOB], "before")
+    bob.sync()
+    alice.engine.note_rolled_back()
+    after = alice.say(ROOM, [ALICE, BOB], "after")
+    bob.sync()
+    assert before.content["session_id"] != after.content["session_id"]
+    assert (bob.read(before), bob.read(after)) == ("before", "after")
