@@ -10,7 +10,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from . import http_calls, media_streams, startup, sync_large, sync_small
+from . import encryption, http_calls, media_streams, outbox, startup, sync_large, sync_small
 from .report import Section, as_rst, as_text
 from .scale import FULL, QUICK
 
@@ -18,10 +18,12 @@ PARTS = {
     "large": sync_large,
     "small": sync_small,
     "http": http_calls,
+    "outbox": outbox,
     "startup": startup,
     "media": media_streams,
+    "encryption": encryption,
 }
-_VERSIONS = ("gomatrix_py", "orjson", "msgspec", "requests", "urllib3", "matrix-nio", "mautrix", "matrix-client")
+_VERSIONS = ("gomatrix_py", "orjson", "msgspec", "requests", "urllib3", "vodozemac", "matrix-nio", "mautrix", "matrix-client")
 
 
 def _arguments() -> argparse.Namespace:

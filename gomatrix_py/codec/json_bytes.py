@@ -179,6 +179,10 @@ def _prune(text: str) -> str:
     return "".join(kept)
 
 
+_ASCII = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+_UNICODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def dumps(value: Any, *, ascii_only: bool = False) -> bytes:
     """Encode plain values as JSON.
 
@@ -190,8 +194,7 @@ def dumps(value: Any, *, ascii_only: bool = False) -> bytes:
         UsageError: NaN or an infinity, a lone surrogate, or something that is not JSON.
     """
     try:
-        text = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8")
+        return (_ASCII if ascii_only else _UNICODE).encode(value).encode("utf-8")
     except UnicodeEncodeError:
         raise UsageError("the text holds a lone surrogate (U+D800 to U+DFFF), which cannot be sent") from None
     except RecursionError:

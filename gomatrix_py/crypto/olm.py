@@ -77,6 +77,7 @@ class OlmMachine:
         self.devices = devices
         self.clock = clock
         self._reopening: Reopening[OlmSession] = Reopening(OPEN_SESSIONS)
+        self._fresh: dict[str, OlmSession] = {}
 
     # ------------------------------------------------------------ reading
 
@@ -137,7 +138,8 @@ class OlmMachine:
         account = self.account.load(step)
         session, plaintext = account.create_inbound_session(sender_key, message)
         self.account.save(step, account)  # the one-time key goes with the commit that keeps the session
-        self._save_new(step, sender_key, session)
+        self._save(step, sender_key, session, self._new_record())
+        self._drop_oldest(step, sender_key)
         return plaintext
 
     def _checked(self, step: Step, own: OwnKeys, sender: str, sender_key: str, plaintext: bytes) -> DecryptedMessage:
@@ -198,10 +200,10 @@ class OlmMachine:
         Returns:
             The content, or None where there is no session with the device.
         """
-        records = self._records(step, device.curve25519)
-        if not records:
+        opened = self._newest(step, device.curve25519)
+        if opened is None:
             return None
-        record, session = records[0], self._open(step, records[0])
+        record, session, is_fresh = opened
         payload = {
             "type": event_type,
             "content": content,
@@ -214,6 +216,8 @@ class OlmMachine:
         }
         message = session.encrypt(dumps(payload, ascii_only=True))
         self._save(step, device.curve25519, session, {**record, "sent": int(record.get("sent", 0)) + 1, "heard": 0})
+        if is_fresh:
+            self._drop_oldest(step, device.curve25519)
         return {
             "algorithm": OLM,
             "sender_key": own.curve25519,
@@ -223,8 +227,10 @@ class OlmMachine:
     def start(self, step: Step, device: DeviceInfo, claimed: Any) -> None:
         """Start a session with a device from a one-time key that was claimed for it.
 
+        It is stored with the first message: what nothing was sent by, nobody misses.
+
         Args:
-            step: to change.
+            step: it belongs to.
             device: with whom.
             claimed: what the server says is its key, by name.
 
@@ -240,12 +246,11 @@ class OlmMachine:
         public = key.get("key")
         if not isinstance(public, str):
             raise BadKey("the one-time key is none")
-        session = self.account.identity(step).create_outbound_session(device.curve25519, public)
-        self._save_new(step, device.curve25519, session)
+        self._fresh[device.curve25519] = self.account.identity(step).create_outbound_session(device.curve25519, public)
 
     def has_session(self, step: Step, device: DeviceInfo) -> bool:
         """Tell whether there is a session with a device."""
-        return next(iter(step.scan(spaces.OLM, f"{device.curve25519} ")), None) is not None
+        return device.curve25519 in self._fresh or next(iter(step.scan(spaces.OLM, f"{device.curve25519} ")), None) is not None
 
     def sent_since_answer(self, step: Step, device: DeviceInfo) -> int:
         """Return how many messages went to a device since it last said anything."""
@@ -259,6 +264,7 @@ class OlmMachine:
 
     def drop_sessions(self, step: Step, device: DeviceInfo) -> None:
         """Forget the sessions with a device."""
+        self._fresh.pop(device.curve25519, None)
         for key, _ in list(step.scan(spaces.OLM, f"{device.curve25519} ")):
             step.remove(spaces.OLM, key)
 
@@ -282,9 +288,21 @@ class OlmMachine:
         step.put_record(spaces.OLM, spaces.place(curve25519, session.id), {**record, "pickle": pickle})
         self._reopening.keep(pickle, session)
 
-    def _save_new(self, step: Step, curve25519: str, session: OlmSession) -> None:
+    def _newest(self, step: Step, curve25519: str) -> tuple[dict[str, Any], OlmSession, bool] | None:
+        """Return the session to write by, what is kept of it, and whether this is its first message."""
+        fresh = self._fresh.pop(curve25519, None)
+        if fresh is not None:
+            return self._new_record(), fresh, True
+        records = self._records(step, curve25519)
+        return (records[0], self._open(step, records[0]), False) if records else None
+
+    def _new_record(self) -> dict[str, Any]:
         now = self.clock.now_ms()
-        self._save(step, curve25519, session, {"created_at": now, "received_at": now, "sent": 0})
+        return {"created_at": now, "received_at": now, "sent": 0}
+
+    def _drop_oldest(self, step: Step, curve25519: str) -> None:
+        if len(list(step.scan(spaces.OLM, f"{curve25519} "))) <= SESSIONS_PER_DEVICE:
+            return
         records = list(step.records(spaces.OLM, f"{curve25519} "))
         records.sort(key=lambda entry: int(entry[1]["received_at"]), reverse=True)
         for key, _ in records[SESSIONS_PER_DEVICE:]:

@@ -18,10 +18,12 @@ from .backend import backend_of_pickle, tagged
 from .backend.base import Backend, OutboundGroupSession
 from .device_info import DeviceInfo
 from .inbound import MEGOLM, Inbound, KeySource, RoomKey
+from .reopening import Reopening
 from .steps import Step
 
 __all__ = ["Outbound", "RoomSettings"]
 
+OPEN_SESSIONS = 200
 MESSAGES, LIFE_MS = 100, 7 * 24 * 3600 * 1000
 _MOST_MESSAGES, _LEAST_LIFE_MS = 10_000, 3600 * 1000
 
@@ -76,6 +78,7 @@ class Outbound:
         self.backend = backend
         self.inbound = inbound
         self.clock = clock
+        self._reopening: Reopening[OutboundGroupSession] = Reopening(OPEN_SESSIONS)
 
     # ------------------------------------------------------------ the session of now
 
@@ -130,12 +133,15 @@ class Outbound:
         return session.id
 
     def _save(self, step: Step, room_id: str, record: dict[str, Any], session: OutboundGroupSession) -> None:
-        record["pickle"] = tagged(self.backend.name, session.pickle(step.vault.pickle_key))
+        pickle = record["pickle"] = tagged(self.backend.name, session.pickle(step.vault.pickle_key))
         step.put_record(spaces.OUTBOUND, spaces.place(room_id), record)
+        self._reopening.keep(pickle, session)
 
     def _session(self, step: Step, record: dict[str, Any]) -> OutboundGroupSession:
-        name, pickle = backend_of_pickle(record["pickle"])
-        session: OutboundGroupSession = unpickled(self.backend, "outbound_group", name, pickle, step.vault.pickle_key)
+        session = self._reopening.take(record["pickle"])
+        if session is None:
+            name, pickle = backend_of_pickle(record["pickle"])
+            session = unpickled(self.backend, "outbound_group", name, pickle, step.vault.pickle_key)
         return session
 
     def invalidate(self, step: Step, room_id: str) -> None:
@@ -187,6 +193,7 @@ class Outbound:
         record = step.record(spaces.OUTBOUND, room_id)
         assert record is not None  # noqa: S101 - `ensure` comes first
         session = self._session(step, record)
+        self._reopening.keep(record["pickle"], session)
         content = {
             "algorithm": MEGOLM,
             "room_id": room_id,

@@ -32,8 +32,8 @@ class Outcome(Enum):
     SHUT_OUT = "the server does not accept us"
     BUSY = "the server asked us to come again"
     UNREACHED = "the server was not reached"
-    UNANSWERED = "no answer came"
-    FAILED = "the server failed"
+    UNANSWERED = "no answer of the server itself came"
+    FAILED = "the server failed at it"
     STOPPED = "somebody stopped it"
     NOT_TRIED = "it did not come to a sending"
 
@@ -50,6 +50,8 @@ class Outcome(Enum):
 
 _PASSING = frozenset({Outcome.BUSY, Outcome.UNREACHED, Outcome.UNANSWERED, Outcome.FAILED})
 _UNCERTAIN = frozenset({Outcome.UNANSWERED, Outcome.FAILED, Outcome.STOPPED})
+# said by what stands in front of a server that is down or slow: nothing is wrong with what was to be sent
+_OF_GATEWAYS = frozenset({408, 502, 503, 504, 520, 521, 522, 523, 524})
 _SHUT_OUT = (UnknownToken, MissingToken, UserLocked, UserDeactivated)
 
 
@@ -77,4 +79,6 @@ def _of_answer(error: HTTPError) -> Outcome:
         return Outcome.BUSY
     if isinstance(error, _SHUT_OUT):
         return Outcome.SHUT_OUT
-    return Outcome.FAILED if error.code >= 500 or error.code == 408 else Outcome.REFUSED
+    if error.code in _OF_GATEWAYS:
+        return Outcome.UNANSWERED
+    return Outcome.FAILED if error.code >= 500 else Outcome.REFUSED

@@ -145,7 +145,7 @@ class RowSender:
                     return
                 outcome = outcome_of(error)
                 may_be_sent = may_be_sent or outcome.may_be_sent
-                self._note_failure(row, outcome, str(error), may_be_sent=may_be_sent)
+                self._note_failure(row, error, outcome, may_be_sent=may_be_sent)
                 wait_s = self._wait_s(row, error, outcome, attempts, deadline)
                 if wait_s is None:
                     self.rows.update([row])
@@ -186,10 +186,12 @@ class RowSender:
         wait_s = self.policy.backoff_s(min(attempts, 10))
         return wait_s if self.clock.monotonic() + wait_s < deadline else None
 
-    def _note_failure(self, row: OutboxRow, outcome: Outcome, text: str, *, may_be_sent: bool) -> None:
+    def _note_failure(self, row: OutboxRow, error: MatrixError, outcome: Outcome, *, may_be_sent: bool) -> None:
+        text = str(error)
         is_again = outcome is Outcome.FAILED and text == row.last_error
         row.refusals = row.refusals + 1 if is_again else 1
-        row.last_error = text
+        if not (row.last_error and isinstance(error, RequestCancelled)):  # why it waits is what happened before
+            row.last_error = text
         if may_be_sent:
             row.state, row.first_tried_ts = OutboxState.SENDING, row.first_tried_ts or self.clock.now_ms()
         else:

@@ -105,11 +105,13 @@ class WholeStoresAgree(StoresAgree):
     @rule(data=st.data(), news=NEWS, changes=CHANGES, is_durable=st.booleans())
     def send(self, data: st.DataObject, news: dict[str, Any], changes: list[Change], is_durable: bool) -> None:
         row_id = data.draw(st.sampled_from(sorted(self.rows)))
-        self.rows[row_id] = attrs.evolve(self.rows[row_id], **news)
+        written = attrs.evolve(self.rows[row_id], **news)
+        if written.is_sent or not self.rows[row_id].is_sent:  # what was sent stays sent
+            self.rows[row_id] = written
         gone = attrs.evolve(self.rows[row_id], id=10**9, txn_id="never there")
         self._apply(changes)
         for store in (self.memory, self.file):
-            rows = [self._in(store, self.rows[row_id]), attrs.evolve(gone)]
+            rows = [self._in(store, written), attrs.evolve(gone)]
             store.outbox.update(rows, is_durable=is_durable, changes=changes)
 
     @rule(data=st.data())
@@ -147,6 +149,9 @@ class WholeStoresAgree(StoresAgree):
         for store in (self.memory, self.file):
             shown = [self._in(store, row) for row in waiting]
             assert list(store.outbox.waiting()) == shown, type(store).__name__
+            assert store.outbox.count_waiting() == len(shown)
+            due = [(row.id, row.room_id) for row in shown if row.state is not OutboxState.WEDGED]
+            assert list(store.outbox.due_ids()) == due
             for room_id in {row.room_id for row in self.rows.values()}:
                 assert list(store.outbox.waiting(room_id)) == [row for row in shown if row.room_id == room_id]
             for row in (self._in(store, row) for row in self.rows.values()):

@@ -31,6 +31,7 @@ HAS_A_TEST = {
     "prometheus_metrics.py",
     "nightly_maintenance.py",  # in test_synapse_nightly.py
     "echo_bot.py",
+    "encrypted_echo_bot.py",  # in test_encrypted_bot_example.py
     "export_history.py",
     "media.py",
     "sans_io.py",

@@ -96,11 +96,14 @@ class RunningScript:
 
 
 @contextmanager
-def running_script(script: str, *arguments: str, settings: Mapping[str, str]) -> Iterator[RunningScript]:
-    """Run a script for as long as the block runs."""
+def running_script(
+    script: str, *arguments: str, settings: Mapping[str, str], folder: Path | None = None
+) -> Iterator[RunningScript]:
+    """Run a script, in a folder of its own where one is given, for as long as the block runs."""
     running = RunningScript(
         subprocess.Popen(
             _command(script, arguments),
+            cwd=folder,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

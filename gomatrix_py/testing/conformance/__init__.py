@@ -13,11 +13,21 @@ Subclass one in a test file and say how to make what you built; pytest runs the 
             return MyStore(self.folder / "store")
 
 `StorerConformance` is for gomatrix's six methods, `SyncStorerConformance` for a store that takes whole
-/sync answers as well, `SyncerConformance` for anything that processes them. They need pytest.
+/sync answers as well, `OutboxStorerConformance` and `KeyValueStorerConformance` for one that also keeps
+what waits to be sent, and what encryption needs; `SyncerConformance` for anything that processes answers.
+A class may have several of them as bases. They need pytest.
 """
 
+from .key_value_storer import KeyValueStorerConformance
+from .outbox_storer import OutboxStorerConformance
 from .storer import StorerConformance
 from .sync_storer import SyncStorerConformance
 from .syncer import SyncerConformance
 
-__all__ = ["StorerConformance", "SyncStorerConformance", "SyncerConformance"]
+__all__ = [
+    "KeyValueStorerConformance",
+    "OutboxStorerConformance",
+    "StorerConformance",
+    "SyncStorerConformance",
+    "SyncerConformance",
+]

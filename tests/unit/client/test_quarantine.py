@@ -189,7 +189,8 @@ def test_a_worker_may_send_retry_and_stop(server: ScriptedHomeserver) -> None:
 @pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="only the main thread can be interrupted"
 )
-def test_ctrl_c_finishes_what_runs(server: ScriptedHomeserver, any_store: Storer) -> None:
+@pytest.mark.timeout(60)
+def test_ctrl_c_finishes_what_runs(server: ScriptedHomeserver) -> None:
     inside, go_on, heard = threading.Event(), threading.Event(), Recorder()
     syncer = DefaultSyncer(workers=1)
 
@@ -207,7 +208,7 @@ def test_ctrl_c_finishes_what_runs(server: ScriptedHomeserver, any_store: Storer
         go_on.set()
 
     server.will_answer(sync_answer("s1"), sync_answer("s2", joined(message("$1"), message("$2"))))
-    with make_client(server, store=any_store, syncer=syncer) as client:
+    with make_client(server, syncer=syncer) as client:
         presser = threading.Thread(target=press)
         presser.start()
         with pytest.raises(KeyboardInterrupt):
