@@ -47,6 +47,8 @@ setup(
             *MEDIA,
             *OLM,
             "hypothesis>=6.100",
+            "matrix-nio[e2e]>=0.26",  # independent other ends of encrypted conversations: this one on vodozemac,
+            "mautrix[encryption]>=0.21",  # this one on libolm
             "mypy>=1.11",
             "pytest>=8",
             "pytest-timeout>=2.3",

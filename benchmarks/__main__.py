@@ -23,7 +23,17 @@ PARTS = {
     "media": media_streams,
     "encryption": encryption,
 }
-_VERSIONS = ("gomatrix_py", "orjson", "msgspec", "requests", "urllib3", "vodozemac", "matrix-nio", "mautrix", "matrix-client")
+_VERSIONS = (
+    "gomatrix_py",
+    "orjson",
+    "msgspec",
+    "requests",
+    "urllib3",
+    "vodozemac",
+    "matrix-nio",
+    "mautrix",
+    "matrix-client",
+)
 
 
 def _arguments() -> argparse.Namespace:

@@ -190,7 +190,6 @@ def fill(meter: Meter, path: str, keys: int) -> Facts:
 def open_full(meter: Meter, path: str) -> Facts:
     """Open it, and encryption on it."""
     meter.note_memory()
-    with meter.timed():
-        with SQLiteStore(path) as store:
-            Engine(store.key_values, ALICE, "DEVICE", KEY).outgoing_requests()
+    with meter.timed(), SQLiteStore(path) as store:
+        Engine(store.key_values, ALICE, "DEVICE", KEY).outgoing_requests()
     return {}

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import json
 import tempfile
-from pathlib import Path
 from typing import Any
 
 from gomatrix_py.crypto.backend import backend
@@ -139,7 +138,9 @@ async def _mautrix_read(meter: Meter, count: int) -> Facts:
     maker = backend("olm")
     session, account = maker.new_outbound_group(), maker.new_account()
     key = session.session_key()
-    await machine._create_group_session(account.curve25519_key, account.ed25519_key, ROOM, session.id, key, None, None)
+    await machine._create_group_session(
+        account.curve25519_key, account.ed25519_key, ROOM, session.id, key, None, None
+    )
     device = types.DeviceIdentity(
         ALICE, "DEVICE", account.curve25519_key, account.ed25519_key, types.TrustState.VERIFIED, False, ""
     )

@@ -152,6 +152,10 @@ class CryptoRequests:
             NoEligibleDevices: nobody else could read it.
             TransportError, HTTPError, DecodeError, StoreError: it could not be given to all.
         """
+        with self.engine.step() as step:
+            is_published = self.engine.account.is_published(step)
+        if not is_published:  # a job that only sends never syncs, and nobody would know whose message it is
+            self.send_outgoing(cancel)
         settings = self._settings(room_id, encryption)
         members = self._members(room_id, settings)
         self.query([*members, self.engine.own.user_id], cancel)

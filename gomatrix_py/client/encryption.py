@@ -22,7 +22,17 @@ from ..crypto.sharing import EncryptionReport
 from ..crypto.trust import TrustPolicy
 from ..crypto.vault import Passphrase, StoreKey
 from ..crypto.waiting import now_readable
-from ..errors import DecodeError, DecryptionFailed, HTTPError, MatrixError, NotFound, StoreError, UsageError
+from ..errors import (
+    DecodeError,
+    DecryptionFailed,
+    HTTPError,
+    MatrixError,
+    NotFound,
+    RequestCancelled,
+    StoreError,
+    TransportError,
+    UsageError,
+)
 from ..events import Event, EventSource
 from ..events.encryption_info import EncryptionInfo
 from ..http.endpoint import Endpoint
@@ -235,7 +245,12 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
     # ------------------------------------------------------------ syncing
 
     def _next_answer(self, run: SyncRun, *args: Any) -> tuple[SyncResponse, str]:
-        self._crypto_requests.send_outgoing(run.cancel)
+        try:
+            self._crypto_requests.send_outgoing(run.cancel)
+        except RequestCancelled:
+            raise
+        except (TransportError, HTTPError, DecodeError) as error:  # it is wanted again, and stops no reading
+            log.warning("what encryption wants sent must wait: %s", error)
         self._asked_after_uploads = self.engine.uploads
         response, since = super()._next_answer(run, *args)
         # whose device wrote a message is known only where the devices of its sender are

@@ -146,6 +146,10 @@ class OwnAccount:
         if any(record[name] != value for name, value in news.items()):
             step.put_record(spaces.ACCOUNT, _KEY, {**record, **news})
 
+    def is_published(self, step: Step) -> bool:
+        """Tell whether the server was given the keys of our device."""
+        return bool(self._record(step)["is_uploaded"])
+
     def needs_upload(self, step: Step) -> bool:
         """Tell whether keys should go up."""
         record = self._record(step)

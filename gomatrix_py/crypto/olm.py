@@ -246,11 +246,16 @@ class OlmMachine:
         public = key.get("key")
         if not isinstance(public, str):
             raise BadKey("the one-time key is none")
-        self._fresh[device.curve25519] = self.account.identity(step).create_outbound_session(device.curve25519, public)
+        self._fresh[device.curve25519] = self.account.identity(step).create_outbound_session(
+            device.curve25519, public
+        )
 
     def has_session(self, step: Step, device: DeviceInfo) -> bool:
         """Tell whether there is a session with a device."""
-        return device.curve25519 in self._fresh or next(iter(step.scan(spaces.OLM, f"{device.curve25519} ")), None) is not None
+        return (
+            device.curve25519 in self._fresh
+            or next(iter(step.scan(spaces.OLM, f"{device.curve25519} ")), None) is not None
+        )
 
     def sent_since_answer(self, step: Step, device: DeviceInfo) -> int:
         """Return how many messages went to a device since it last said anything."""

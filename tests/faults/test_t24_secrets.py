@@ -18,7 +18,7 @@ from tests.kit.fault_mixes import of_size
 from tests.kit.scripted_homeserver import Reply, ScriptedHomeserver, Seen, sync_answer
 from tests.kit.secret_flows import PROXY_PASSWORD, SECRETS, USER
 
-LOG_BYTES = of_size(400_000, 50_000_000)
+LOG_BYTES = of_size(400_000, 20_000_000)
 TOKENS = {name: text for name, text in SECRETS.items() if "token" in name}
 
 

@@ -42,7 +42,7 @@ def test_the_demo_talks_and_cleans_up(mark: str) -> None:
     assert [who for who, _ in asked] == ["alice"] * 4
     assert [who for who, _ in echoed] == ["echo"] * 4
     assert [text for _, text in asked] == [text for _, text in echoed]
-    assert lines[-1] == "done: 4 lines were said and echoed; everything is shut down"
+    assert lines[-1] == "done: 4 lines were said and echoed, encrypted; everything is shut down"
     assert processes_with(mark) == []
 
 

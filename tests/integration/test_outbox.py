@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from gomatrix_py import (
     Client,
-    Crypto,
-    CryptoClient,
-    DefaultSyncer,
     Event,
-    RetryPolicy,
     SQLiteStore,
 )
 from gomatrix_py.clock import SystemClock
-from gomatrix_py.crypto.trust import BlindTrust
-from gomatrix_py.errors import EncryptionRequired, TransportError
+from gomatrix_py.errors import TransportError
 from gomatrix_py.http.messages import HttpRequest
 from gomatrix_py.send.echoes import is_same_event
-from gomatrix_py.store.outbox import OutboxKind, OutboxRow, OutboxState
+from gomatrix_py.store.outbox import OutboxKind, OutboxState
 from gomatrix_py.testing import DevServer
 from gomatrix_py.testing.faults import FaultProxy, Rule, reset_after
-from tests.kit.encrypting import encrypted_room, heard, person, sync_until
+from tests.kit.lost_answers import ONCE, lost
 from tests.kit.server_view import texts
 
-ONCE = RetryPolicy(1, randomness=lambda: 0.0)
-KEY = bytes(range(32))
 Same = Callable[..., Client]
 
 
@@ -68,15 +59,6 @@ def puts(client: Client) -> list[HttpRequest]:
             found.append(request)
 
     return found
-
-
-def lost(client: Client, room_id: str, txn_id: str = "t1") -> OutboxRow:
-    """Send a text whose answer is lost, and return what is left of it in the outbox."""
-    with pytest.raises(TransportError):
-        client.send_text(room_id, "once", txn_id=txn_id)
-    (row,) = client.outbox.pending()
-    assert row.state is OutboxState.PARKED
-    return row
 
 
 # ------------------------------------------------------------------ offline, and restarts
@@ -192,7 +174,7 @@ def test_what_never_arrived_is_sent_after_looking(alice: Client, room_id: str, s
     clock = Later()
     client = same(clock=clock)
     row, _ = client.outbox.rows.add(
-        attrs.evolve(client._event_row(room_id, "m.room.message", {"msgtype": "m.text", "body": "once"}, "t1", None))
+        client._event_row(room_id, "m.room.message", {"msgtype": "m.text", "body": "once"}, "t1", None)
     )
     row.state, row.first_tried_ts = OutboxState.SENDING, clock.now_ms()  # as one that a crash left
     client.outbox.rows.update([row])
@@ -256,7 +238,7 @@ def test_a_bot_that_handles_an_event_again_answers_once(
         store = DiesBeforeMarking(tmp_path / "store.db")
         store.dies = name != "third"
         with same(store=store) as bot:
-            _answer_pings(bot, lambda event, name=name: heard_in.append(name))
+            _answer_pings(bot, name, heard_in)
             bot.sync_once()
     assert heard_in == ["first", "second", "third"]
     answers = [event for event in alice.messages_iter(room_id) if event.body == "pong"]
@@ -264,10 +246,10 @@ def test_a_bot_that_handles_an_event_again_answers_once(
     assert answers[0].relates_to == {"m.in_reply_to": {"event_id": asked}}
 
 
-def _answer_pings(bot: Client, heard: Callable[[Event], None]) -> None:
+def _answer_pings(bot: Client, name: str, heard_in: list[str]) -> None:
     def answer(event: Event) -> None:
         if event.body == "ping":
-            heard(event)
+            heard_in.append(name)
             bot.reply(event, "pong")
 
     bot.syncer.on_event_type("m.room.message", answer)  # type: ignore[attr-defined]
@@ -381,119 +363,3 @@ def test_another_device_does_not_send_what_was_left(
             assert [one.state for one in report.waiting] == [OutboxState.WEDGED] * 2
             assert all(repr(carol.device_id) in one.last_error for one in report.waiting)
         assert texts(carol, room_id) == ["once"]
-
-
-# ------------------------------------------------------------------ encrypted rooms
-
-
-@pytest.fixture
-def carol(matrix_server: DevServer, tmp_path: Path) -> Iterator[CryptoClient]:
-    options = {"store": SQLiteStore(tmp_path / "carol.db"), "crypto": Crypto(key=KEY, trust=BlindTrust())}
-    with person(matrix_server, "carol", **options) as client:
-        yield client
-
-
-@pytest.fixture
-def dave(matrix_server: DevServer) -> Iterator[CryptoClient]:
-    with person(matrix_server, "dave", crypto=Crypto(trust=BlindTrust())) as client:
-        yield client
-
-
-def test_a_plain_client_sends_nothing_into_an_encrypted_room(
-    carol: CryptoClient, dave: CryptoClient, tmp_path: Path
-) -> None:
-    room_id = encrypted_room(carol, dave)
-    path = tmp_path / "notes.txt"
-    path.write_bytes(b"curiouser and curiouser")
-    own_filter = DefaultSyncer(timeline_limit=7)  # Synapse answers the same first sync from a cache
-    with Client(carol.homeserver_url, carol.user_id, carol.access_token, syncer=own_filter) as plain:
-        plain.queue_file(room_id, path)  # it does not know yet
-        plain.queue_text(room_id, "nor this")
-        plain.sync_once()
-        sent: list[HttpRequest] = []
-        plain.on_request(sent.append)
-        for refuse in (lambda: plain.send_text(room_id, "x"), lambda: plain.queue_file(room_id, path)):
-            with pytest.raises(EncryptionRequired):
-                refuse()
-        report = plain.outbox.flush()
-        assert sent == []
-        assert [one.state for one in report.waiting] == [OutboxState.WEDGED] * 3
-    assert not [
-        event for event in carol.messages_iter(room_id) if event.type in ("m.room.message", "m.room.encrypted")
-    ]
-
-
-def test_what_is_queued_for_an_encrypted_room_is_encrypted_when_it_leaves(
-    carol: CryptoClient, dave: CryptoClient
-) -> None:
-    room_id = encrypted_room(carol, dave)
-    at_dave = heard(dave)
-    row = carol.queue_text(room_id, "for your eyes only")
-    assert json.loads(row.content)["body"] == "for your eyes only"
-    assert carol.outbox.flush()
-    sync_until(dave, lambda: at_dave)
-    assert [(event.body, event.encryption is not None) for event in at_dave] == [("for your eyes only", True)]
-
-
-def test_the_same_ciphertext_is_sent_again_after_a_lost_answer(
-    carol: CryptoClient, dave: CryptoClient, tmp_path: Path
-) -> None:
-    room_id = encrypted_room(carol, dave)
-    at_dave = heard(dave)
-    carol.close()
-    bodies: list[bytes] = []
-
-    def reopened(url: str) -> CryptoClient:
-        return CryptoClient(
-            url,
-            carol.user_id,
-            carol.access_token,
-            device_id=carol.device_id,
-            store=SQLiteStore(tmp_path / "carol.db"),
-            crypto=Crypto(key=KEY, trust=BlindTrust()),
-            retry=ONCE,
-        )
-
-    rules = [Rule(reset_after(), method="PUT", path="/send/m.room", nth=(1, 2))]
-    with FaultProxy(carol.homeserver_url, rules, keeps_bytes=True) as proxy:
-        with reopened(proxy.url) as client:
-            row = lost(client, room_id)
-            assert (row.event_type, json.loads(row.content)["algorithm"]) == (
-                "m.room.encrypted",
-                "m.megolm.v1.aes-sha2",
-            )
-            assert not client.outbox.edit(row.id, b'{"msgtype": "m.text", "body": "plain"}')
-        with reopened(proxy.url) as client:  # another process has the ciphertext, too
-            assert client.outbox.flush()
-            after = client.outbox.rows.get(row.id)
-            assert after is not None
-        bodies += [one.request.body for one in proxy.passed if "/send/m.room.encrypted/" in one.request.path]
-        assert not [one for one in proxy.passed if "/send/m.room.message/" in one.request.path]
-    assert len(bodies) == 3
-    assert set(bodies) == {row.content}
-    sync_until(dave, lambda: at_dave)
-    assert [(event.body, event.event_id) for event in at_dave] == [("once", after.event_id)]
-
-
-def test_a_client_that_learns_its_device_late_sends_what_it_queued(
-    carol: CryptoClient, dave: CryptoClient, tmp_path: Path
-) -> None:
-    """Of a token alone nobody knows the device; rows that are kept before it is asked for are ours all the same."""
-    room_id = encrypted_room(carol, dave)
-    carol.close()
-    with CryptoClient(
-        carol.homeserver_url,
-        carol.user_id,
-        carol.access_token,
-        store=SQLiteStore(tmp_path / "carol.db"),
-        crypto=Crypto(key=KEY, trust=BlindTrust()),
-    ) as client:
-        for text in ("one", "two", "three"):
-            client.queue_text(room_id, text)
-        assert {row.device_id for row in client.outbox.pending()} == {""}
-        report = client.outbox.flush()
-        assert [row.last_error for row in report.waiting] == []
-        assert client.device_id == carol.device_id
-    at_dave = heard(dave)
-    sync_until(dave, lambda: len(at_dave) > 2)
-    assert [event.body for event in at_dave] == ["one", "two", "three"]

@@ -77,8 +77,10 @@ def read(client: CryptoClient, path: Path, up_to: int) -> None:
             os.fsync(log)
 
     client.syncer.on_event(note)  # type: ignore[attr-defined]
-    while len({said for said in said_in(path) if not said.startswith(UNREAD)}) < up_to:
-        client.sync_once(1_000)
+    while True:
+        client.sync_once(1_000 if up_to else 0)
+        if len({said for said in said_in(path) if not said.startswith(UNREAD)}) >= up_to:
+            return
 
 
 def main(

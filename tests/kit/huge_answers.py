@@ -10,6 +10,7 @@ import json
 import resource
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import attrs
 
@@ -85,22 +86,26 @@ def serving(answer: Iterator[bytes]) -> Script:
     return script
 
 
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _memory_bytes(name: str) -> int:
+    """Return "VmRSS", what is held, or "VmHWM", the most there was; `getrusage` counts the parent's as well."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(name)
 
 
 def main(url: str, store_path: str) -> None:
     """Sync once, and say how it went."""
     store = SQLiteStore(store_path) if store_path else InMemoryStore()
     client = Client(url, USER, "token", device_id="D", store=store, retry=RetryPolicy.never())
-    before, error, size = _peak_bytes(), "", 0
+    before, error, size = _memory_bytes("VmRSS"), "", 0
     begin_s = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     try:
         size = len(client.sync_once().body)
     except MatrixError as failure:
         error = type(failure).__name__
     used_s = resource.getrusage(resource.RUSAGE_SELF).ru_utime - begin_s
-    grown = _peak_bytes() - before
+    grown = _memory_bytes("VmHWM") - before
     rooms = store.room_ids()
     members = 0
     if rooms:

@@ -13,7 +13,7 @@ from mautrix.client.state_store import MemoryStateStore
 from mautrix.crypto import OlmMachine
 from mautrix.crypto.store import MemoryCryptoStore
 from mautrix.errors import DecryptionError
-from mautrix.types import EventType, TrustState
+from mautrix.types import EventType, TrustState, UserID
 
 from tests.kit.asyncio_thread import AsyncioThread
 from tests.kit.waiting import wait_until
@@ -54,7 +54,7 @@ class MautrixPeer:
         quiet = logging.getLogger("mautrix")
         quiet.setLevel(logging.CRITICAL)
         self.client: Any = Client(base_url=url, state_store=_Rooms(), log=quiet, crypto_log=quiet)
-        await self.client.login(name, password=password, store_access_token=True, update_hs_url=False)
+        await self.client.login(UserID(name), password=password, store_access_token=True, update_hs_url=False)
         self.store: Any = MemoryCryptoStore("tests", "pickles")
         machine: Any = OlmMachine  # its types know one logger only
         self.machine = machine(self.client, self.store, self.client.state_store, quiet)

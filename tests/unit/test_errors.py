@@ -91,6 +91,7 @@ PARENTS = {
     "SyncError": "MatrixError",
     "SyncTokenRejected": "SyncError",
     "ListenerFailed": "SyncError",
+    "HandlerTimeout": "SyncError",
     "TaskError": "MatrixError",
     "TaskFailed": "TaskError",
     "TaskTimeout": "TaskError",

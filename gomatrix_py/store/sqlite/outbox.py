@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
 
-from ...errors import StoreError
 from ..key_values import Change
 from ..outbox import OutboxKind, OutboxRow, OutboxState
 from .file import StoreFile
@@ -39,15 +36,6 @@ _DUE_IDS = f"SELECT id, room_id FROM outbox INDEXED BY outbox_waiting WHERE {_IS
 _DUE_IDS_IN_ROOM = f"SELECT id, room_id FROM outbox WHERE {_IS_DUE} AND room_id = ? ORDER BY id"  # noqa: S608
 
 
-@attrs.define(slots=True, eq=False)
-class _Arrival:
-    """A row on its way in, and what became of it."""
-
-    row: OutboxRow
-    is_tried: bool = False
-    kept: tuple[OutboxRow, bool] | None = None
-
-
 class SQLiteOutbox:
     """Keeps rows in the store's file, so that they survive the process; see `OutboxStorer`.
 
@@ -57,37 +45,14 @@ class SQLiteOutbox:
 
     def __init__(self, open_file: Callable[[], StoreFile]) -> None:
         self._open_file = open_file
-        self._arrivals: list[_Arrival] = []
-        self._door = threading.Lock()
 
     def add(self, row: OutboxRow) -> tuple[OutboxRow, bool]:
-        """Keep a row; see `OutboxStorer.add`. Rows that threads add at the same time share one commit."""
-        file = self._open_file()
-        file.check_usable()
-        arrival = _Arrival(row)
-        self._arrivals.append(arrival)
-        with self._door:  # while one thread commits, the rows of the others gather
-            if not arrival.is_tried:
-                self._let_in(file)
-        if arrival.kept is not None:
-            return arrival.kept
-        with file.transaction() as db:
-            return _insert(db, row)
-
-    def _let_in(self, file: StoreFile) -> None:
-        """Add all that have arrived; where one of them cannot be added, each tries alone afterwards."""
-        arrivals, self._arrivals = self._arrivals, []
-        try:
-            with file.transaction() as db:
-                kept = [_insert(db, arrival.row) for arrival in arrivals]
-            for arrival, one in zip(arrivals, kept, strict=True):
-                arrival.kept = one
-        except StoreError:
-            if len(arrivals) == 1:
-                raise
-        finally:
-            for arrival in arrivals:
-                arrival.is_tried = True
+        """Keep a row; see `OutboxStorer.add`."""
+        with self._open_file().transaction() as db:
+            added = db.execute(_INSERT, _values(row))
+            if added.rowcount:
+                return attrs.evolve(row, id=added.lastrowid or 0), True
+            return _row(db.execute(_BY_TXN, (row.room_id, row.device_id, row.txn_id)).fetchone()), False
 
     def get(self, row_id: int) -> OutboxRow | None:
         """Return a row, or None."""
@@ -133,13 +98,6 @@ class SQLiteOutbox:
         """Forget what was sent and put here before a moment."""
         with self._open_file().transaction(is_durable=False) as db:
             db.execute("DELETE FROM outbox WHERE state = 'sent' AND created_ts < ?", (before_ts,))
-
-
-def _insert(db: sqlite3.Connection, row: OutboxRow) -> tuple[OutboxRow, bool]:
-    added = db.execute(_INSERT, _values(row))
-    if added.rowcount:
-        return attrs.evolve(row, id=added.lastrowid or 0), True
-    return _row(db.execute(_BY_TXN, (row.room_id, row.device_id, row.txn_id)).fetchone()), False
 
 
 def _values(row: OutboxRow) -> dict[str, Any]:
