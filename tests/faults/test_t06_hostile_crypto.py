@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 from gomatrix_py.codec import loads
-from gomatrix_py.crypto import arrivals, devices, inbound, olm, sharing
+from gomatrix_py.crypto import arrivals, devices, inbound, olm
 from gomatrix_py.crypto.backend import BackendName, guards, olm_backend
 from gomatrix_py.crypto.devices import Devices
 from gomatrix_py.crypto.inbound import Inbound
