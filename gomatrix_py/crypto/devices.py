@@ -103,8 +103,10 @@ class Devices:
                 if user_id.partition(":")[2] in failed:
                     continue
                 of_user = {}
-            self._take_user(step, user_id, of_user)
             record = step.record(spaces.TRACKED, user_id)
+            if record is not None and not record["is_outdated"] and changes < record["changes"]:
+                continue  # the answer to a later question was faster
+            self._take_user(step, user_id, of_user)
             if record is not None and record["changes"] == changes:  # nothing newer was heard meanwhile
                 step.put_record(spaces.TRACKED, user_id, {"is_outdated": False, "changes": changes})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from gomatrix_py.crypto.signing import sign_json
 from gomatrix_py.crypto.trust import BlindTrust, TrustOnFirstUse
 from gomatrix_py.errors import BadKey, BadSignature, DecryptionFailed, UnknownMessageIndex
 from gomatrix_py.events import Event
+from tests.kit.crash import run_python
 from tests.kit.forgetful_server import FrozenClock
 from tests.kit.key_server import KeyServer, Peer
 
@@ -379,3 +381,30 @@ def test_libolm_alone_would_take_a_malleable_signature(monkeypatch: pytest.Monke
         library.verify(account.ed25519_key, b"said", malleable)
     monkeypatch.setattr(olm_backend, "check_signature", lambda _: None)
     library.verify(account.ed25519_key, b"said", malleable)
+
+
+def test_a_message_without_its_identity_key_would_end_the_process() -> None:
+    def program(is_guarded: bool) -> str:
+        return f"""
+import base64
+from gomatrix_py.crypto.backend import olm_backend
+from gomatrix_py.crypto.backend.base import OlmMessage
+from gomatrix_py.errors import DecryptionFailed
+if not {is_guarded}:
+    olm_backend.check_pre_key_message = lambda _: None
+library = olm_backend.OlmBackend()
+alice, bob = library.new_account(), library.new_account()
+bob.generate_one_time_keys(1)
+session = alice.create_outbound_session(bob.curve25519_key, next(iter(bob.one_time_keys().values())))
+body = session.encrypt(b"hello").body
+data = bytearray(base64.b64decode(body + "=" * (-len(body) % 4)))
+assert data[69] == 0x1A
+data[69] = 0x0A
+try:
+    bob.create_inbound_session(alice.curve25519_key, OlmMessage(0, base64.b64encode(data).decode().rstrip("=")))
+except DecryptionFailed:
+    print("refused")
+"""
+
+    assert run_python(program(True)).stdout == "refused\n"
+    assert run_python(program(False)).returncode == -signal.SIGSEGV

@@ -73,8 +73,14 @@ def readers(library: Backend) -> dict[str, tuple[bytes, Reader]]:
         ),
         "room key": (raw(group.session_key()), lambda data: library.new_inbound_group(b64(data)).decrypt("AAAA")),
         "signature": (raw(signature), lambda data: library.verify(alice.ed25519_key, TEXT, b64(data))),
-        "pickled session": (kept.encode(), lambda data: library.session(data.decode("latin-1"), KEY)),
-        "pickled account": (bob.pickle(KEY).encode(), lambda data: library.account(data.decode("latin-1"), KEY)),
+        "pickled session": (
+            kept.encode(),
+            lambda data: library.session(data.decode("latin-1"), KEY).pickle(KEY).encode(),
+        ),
+        "pickled account": (
+            bob.pickle(KEY).encode(),
+            lambda data: library.account(data.decode("latin-1"), KEY).pickle(KEY).encode(),
+        ),
     }
 
 
@@ -93,9 +99,9 @@ def test_damage_is_found(library: BackendName, kind: str) -> None:
             found = read(data)
         except (DecryptionFailed, BadKey, BadSignature, BadPickle):
             return
-        # vodozemac authenticates what it understood: an unknown field more, or a zero left out, changes no text
-        assert kind in ("megolm", "olm", "olm first"), "it was accepted"
-        assert found == TEXT, "it reads as something nobody said"
+        # vodozemac authenticates what it understood: a field more, or a zero left out, changes no text; and of the
+        # last letter of base64 not every bit counts
+        assert found == (sound if kind.startswith("pickled") else TEXT), "it was accepted as something else"
 
     fuzz(f"crypto-{library}-{kind.replace(' ', '-')}", ROUNDS, lambda decider: flipped(sound, decider), check)
 

@@ -1,4 +1,4 @@
-"""What libolm lets pass and must not: malleable signatures and keys of small order. Pure arithmetic.
+"""What libolm lets pass and must not: malleable signatures, keys of small order, messages that lack a part.
 
 Sources: RFC 8032 (5.1.7) for the bound of S, RFC 7748 (6.1) for contributory behaviour.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 
-from ...errors import BadKey, BadSignature
+from ...errors import BadKey, BadSignature, DecryptionFailed
 
-__all__ = ["check_curve25519_key", "check_ed25519_key", "check_signature", "decode"]
+__all__ = ["check_curve25519_key", "check_ed25519_key", "check_pre_key_message", "check_signature", "decode"]
 
 _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
@@ -73,6 +73,58 @@ def check_signature(signature: str) -> None:
         raise BadSignature(f"the signature is {error}") from None
     if int.from_bytes(data[32:], "little") >= _L:
         raise BadSignature("a malleable signature")
+
+
+def check_pre_key_message(body: str) -> None:
+    """Refuse a message of type 0 that does not bring all its keys: libolm would read what is not there, and crash.
+
+    Raises:
+        DecryptionFailed: it lacks a part, or is no such message.
+    """
+    try:
+        data = base64.b64decode(body.rstrip("=") + "=" * (-len(body.rstrip("=")) % 4), validate=True)
+        parts = _parts(data[1:])
+        is_whole = all(len(parts[tag]) == _KEY_BYTES for tag in _KEY_TAGS) and parts[_MESSAGE_TAG]
+    except (ValueError, LookupError):
+        is_whole = False
+    if not is_whole:
+        raise DecryptionFailed("no session can be made from this message: it lacks a part")
+
+
+_KEY_BYTES = 32
+_KEY_TAGS, _MESSAGE_TAG = (0x0A, 0x12, 0x1A), 0x22
+_LONGEST_NUMBER = 4
+
+
+def _parts(data: bytes) -> dict[int, bytes]:
+    """Return the parts of a message by their tags; the last of several counts, as it does for libolm.
+
+    Raises:
+        ValueError, LookupError: it is none.
+    """
+    found: dict[int, bytes] = {}
+    at = 0
+    while at < len(data):
+        tag, (number, at) = data[at], _number(data, at + 1)
+        if tag > 127:
+            raise ValueError
+        if tag & 7 == 2:
+            if at + number > len(data):
+                raise ValueError
+            found[tag] = data[at : at + number]
+            at += number
+        elif tag & 7:
+            raise ValueError
+    return found
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    number = 0
+    for place in range(_LONGEST_NUMBER):
+        number |= (data[at + place] & 127) << 7 * place
+        if data[at + place] < 128:
+            return number, at + place + 1
+    raise ValueError
 
 
 def _low_order_u() -> frozenset[int]:

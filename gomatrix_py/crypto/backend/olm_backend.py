@@ -11,7 +11,7 @@ import olm
 
 from ...errors import BadKey, BadPickle, BadSignature, DecryptionFailed, UnknownMessageIndex
 from .base import GroupPlaintext, OlmMessage
-from .guards import check_curve25519_key, check_ed25519_key, check_signature
+from .guards import check_curve25519_key, check_ed25519_key, check_pre_key_message, check_signature
 from .olm_keys import passphrase
 
 __all__ = ["OlmBackend"]
@@ -173,6 +173,7 @@ class _Account:
             check_curve25519_key(sender_key)
         except BadKey as error:
             raise DecryptionFailed(f"no session can be made from this message: {error}") from None
+        check_pre_key_message(message.body)
         parsed = _message(message)
         try:
             session = _lib.InboundSession(self._account, parsed, sender_key)
