@@ -121,5 +121,6 @@ def test_who_reads_is_killed(stage: Stage) -> None:
     print(f"seed {SEED}, {stage.library}: {lives}, {len(unread)} were late")
     expected = {text_of(number) for number in range(PER_LIFE * (KILLS + 1))}
     assert {one for one in said if not one.startswith(UNREAD)} == expected
-    assert len(said) - len(unread) <= len(expected) + KILLS, "a kill hands at most one event to its handler again"
+    # what a kill interrupts is the journal's rows of one answer: these come again
+    assert len(said) - len(unread) <= len(expected) + KILLS * PER_LIFE
     assert len({str(one) for one in keys}) == 1, "its device changed"

@@ -157,6 +157,8 @@ def test_users_are_closed_by_what_they_are(world: World, admin: SynapseAdmin) ->
 
 
 def test_our_own_account_is_never_closed(world: World, admin: SynapseAdmin) -> None:
+    world.user("one")
+    world.user("another")
     plan = deactivate_users(admin, lambda user: True, dry_run=True)
     assert world.root.user_id not in {user.user_id for user in plan.planned}
     assert len(plan.planned) > 1
