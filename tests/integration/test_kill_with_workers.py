@@ -112,7 +112,7 @@ def test_with_workers_nothing_is_lost_or_answered_twice(bot: Bot, alice: Client,
         with bot.start("answers", WORKERS) as child:
             if number % 2:
                 enough = before + 2 * WORKERS
-                wait_until(partial(bot.has_begun, enough), "those that were interrupted are done")
+                wait_until(partial(bot.has_begun, enough), "those that were interrupted are done", 60.0)
             time.sleep(chance.uniform(0, LONGEST_LIFE_S))  # its life is what is random
             child.kill()
             assert child.wait() == -signal.SIGKILL, child.said

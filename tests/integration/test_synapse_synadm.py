@@ -110,7 +110,7 @@ def test_users(world: World, admin: SynapseAdmin, alice: Client) -> None:
     page = admin.users.list_users(0, 1, guests=False, order_by="name", dir="b")
     assert [user.user_id for user in page.users] == [world.root.user_id]
     assert page.next_token == "1"
-    assert alice.user_id in [user.user_id for user in admin.users.list_users(1, 100).users]
+    assert alice.user_id in [user.user_id for user in admin.users.list_users(1, 100, order_by="name", dir="b").users]
     assert admin.users.get_user(alice.user_id).user_id == alice.user_id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -94,7 +95,8 @@ def test_a_stall_ends_with_the_proxy(server: RawServer) -> None:
         sock = socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2])))
         sock.sendall(b"GET /x HTTP/1.1\r\n\r\n")
         proxy.wait_for("/x")
-    assert sock.recv(1) == b""
+    with contextlib.suppress(ConnectionResetError):  # what was sent and not read makes an end a reset
+        assert sock.recv(1) == b""
     sock.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("fault-proxy")]
 
