@@ -23,8 +23,9 @@ from tests.kit.worker_bot import ANSWER
 SEED = int(os.environ.get("GMPY_SEED", "20260714"))
 KILLS = int(os.environ.get("GMPY_KILLS", "30")) // 3
 LONGEST_LIFE_S = 0.5
-PER_ROOM = 5 + 6 * KILLS // 3
 WORKERS = 4
+PER_LIFE = 6
+"""Messages in each of the rooms before each life: more than a life has to begin with, however fast it is."""
 
 
 @attrs.frozen
@@ -98,21 +99,27 @@ def rooms(alice: Client, bob: Client) -> list[str]:
     return made
 
 
+def said_by(alice: Client, rooms: list[str], about: str) -> list[str]:
+    """Let her say the same few things in each room; returns the texts."""
+    texts = [f"{about}, number {number}" for number in range(PER_LIFE)]
+    for text in texts:
+        for room_id in rooms:
+            alice.send_text(room_id, text)
+    return texts
+
+
 def test_with_workers_nothing_is_lost_or_answered_twice(bot: Bot, alice: Client, rooms: list[str]) -> None:
     """Every second life lasts until those under suspicion are done: three ends in a row would set one aside."""
     print("seed", SEED)
     chance = random.Random(SEED)
     bot.set_the_scene()
-    texts = [f"number {number}" for number in range(PER_ROOM)]
-    for text in texts:
-        for room_id in rooms:
-            alice.send_text(room_id, text)
+    texts: list[str] = []
     for number in range(KILLS):
+        texts += said_by(alice, rooms, f"life {number}")
         before = bot.handled
         with bot.start("answers", WORKERS) as child:
             if number % 2:
-                enough = before + 2 * WORKERS
-                wait_until(partial(bot.has_begun, enough), "those that were interrupted are done", 60.0)
+                wait_until(partial(bot.has_begun, before + 2 * WORKERS), "those that were interrupted are done", 60.0)
             time.sleep(chance.uniform(0, LONGEST_LIFE_S))  # its life is what is random
             child.kill()
             assert child.wait() == -signal.SIGKILL, child.said

@@ -7,6 +7,7 @@ id, and a /sync for which there is no answer left is held until there is one or 
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,17 @@ class Seen:
     query: dict[str, str]
     body: bytes
     headers: dict[str, str]
+    connection: socket.socket = attrs.field(eq=False, repr=False)
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Tell whether the client no longer waits for the answer."""
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     @property
     def json(self) -> Any:
@@ -138,6 +150,8 @@ class ScriptedHomeserver:
         poll_s = int(request.query.get("timeout", "0")) / 1000
         with self._changed:
             self._changed.wait_for(lambda: self._answers or self._is_closing, poll_s)
+            if request.has_hung_up:  # what it will not read is for the next one
+                raise ConnectionAbortedError
             answer = self._answers.pop(0) if self._answers else {"next_batch": request.query.get("since", "s0")}
         return answer(request) if callable(answer) else answer
 
@@ -153,7 +167,7 @@ class ScriptedHomeserver:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 query = {key: values[0] for key, values in parse_qs(parts.query).items()}
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                seen = Seen(self.command, unquote(parts.path), query, body, headers)
+                seen = Seen(self.command, unquote(parts.path), query, body, headers, self.connection)
                 try:
                     self._send(answer_to(seen))
                 except OSError:  # the client hung up, as it does when a sync is stopped
