@@ -126,18 +126,25 @@ class Inbound:
             raise BadKey("the key is of another session than it says")
         key = attrs.evolve(key, first_index=session.first_known_index)
         known = self.known(step, key.room_id, key.session_id)
-        if known is not None and not self._is_better(step, known, key, session):
-            return False
-        self._save(step, key, session)
-        return True
+        merged = key if known is None else self._merged(step, known, key, session)
+        if merged is not None:
+            self._save(step, merged, session)
+        return merged is not None
 
-    def _is_better(self, step: Step, known: RoomKey, key: RoomKey, session: InboundGroupSession) -> bool:
-        """Replace a key only by one that reads more, continues into it, and is not worth less."""
-        if _RANK[key.source] < _RANK[known.source] or (known.sender and key.sender != known.sender):
-            return False
-        if key.first_index == known.first_index:
-            return _RANK[key.source] > _RANK[known.source] and self._continues(step, known, session)
-        return key.first_index < known.first_index and self._continues(step, known, session)
+    def _merged(self, step: Step, known: RoomKey, key: RoomKey, session: InboundGroupSession) -> RoomKey | None:
+        """Return what is known of both keys together, None where the new one reads no more and is worth no more.
+
+        One that reads more and continues into the one we have can only come from the same session, whoever brought
+        it: it is taken, and the word of the better source stands.
+        """
+        reads_more = key.first_index < known.first_index
+        is_worth_more = _RANK[key.source] > _RANK[known.source] and not known.sender
+        is_better = reads_more or (is_worth_more and key.first_index == known.first_index)
+        if not is_better or not self._continues(step, known, session):
+            return None
+        facts = key if is_worth_more else known
+        both_shared = known.shared_history and key.shared_history
+        return attrs.evolve(facts, first_index=key.first_index, shared_history=both_shared)
 
     def _continues(self, step: Step, known: RoomKey, session: InboundGroupSession) -> bool:
         mine = self._opened(step, known.room_id, known.session_id)

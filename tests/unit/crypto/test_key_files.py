@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import stat
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from gomatrix_py.codec import dumps, loads
@@ -18,14 +20,14 @@ from gomatrix_py.crypto.key_file_format import KeyFileWriter
 from gomatrix_py.crypto.key_files import ImportReport, export_keys, import_keys
 from gomatrix_py.crypto.trust import BlindTrust
 from gomatrix_py.crypto.waiting import now_readable
-from gomatrix_py.errors import KeyFileError, MissingRoomKey
+from gomatrix_py.errors import KeyFileError, MismatchedSender, MissingRoomKey
 from gomatrix_py.events import Event
 from gomatrix_py.store.key_values import Change
 from tests.kit.key_file_samples import FEW, PASSPHRASE, file_of, plaintext_of, sealed
 from tests.kit.key_server import KeyServer, Peer
 
 ROOM, OTHER = "!room:hs", "!other:hs"
-ALICE, BOB = "@alice:hs", "@bob:hs"
+ALICE, BOB, CAROL = "@alice:hs", "@bob:hs", "@carol:hs"
 LIBRARIES: tuple[BackendName, ...] = ("vodozemac", "olm")
 
 
@@ -203,6 +205,33 @@ def test_an_import_reaches_further_back_than_another(server: KeyServer, library:
     for expected, key in ((1, keys[0]), (1, keys[1]), (0, keys[0]), (1, whole["session_key"]), (0, keys[1])):
         assert import_keys(bob.engine, file_of([{**whole, "session_key": key}]), PASSPHRASE).taken == expected
     assert [bob.read(event) for event in events] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_file_reads_what_was_said_before_we_came_and_the_owner_is_still_known(
+    server: KeyServer, library: BackendName
+) -> None:
+    """What continues into the key that its owner gave us is of the same session; a forged one does not."""
+    alice = Peer(server, ALICE, "A1", library=library, policy=BlindTrust())
+    before = alice.say(ROOM, [ALICE], "before")
+    bob = Peer(server, BOB, "B1", library=library, policy=BlindTrust())
+    after = alice.say(ROOM, [ALICE, BOB], "after")
+    assert after.content["session_id"] == before.content["session_id"]
+    bob.sync()
+    (record,) = kept(bob).values()
+    assert (record["first_index"], record["sender"]) == (1, ALICE)
+    file = exported(alice)
+    (whole,) = loads(plaintext_of(file.getvalue(), PASSPHRASE))
+    key = bytearray(base64.b64decode(whole["session_key"] + "=="))
+    key[10] ^= 1  # of the ratchet: still a key of that name
+    forged = {**whole, "session_key": base64.b64encode(key).decode().rstrip("=")}
+    assert import_keys(bob.engine, file_of([forged]), PASSPHRASE).known == 1
+    assert import_keys(bob.engine, file, PASSPHRASE).taken == 1
+    assert [bob.read(event) for event in (before, after)] == ["before", "after"]
+    (record,) = kept(bob).values()
+    assert (record["first_index"], record["sender"], record["source"]) == (0, ALICE, KeySource.OLM)
+    with pytest.raises(MismatchedSender):
+        bob.read(attrs.evolve(before, sender=CAROL))
 
 
 @pytest.mark.parametrize(
