@@ -40,11 +40,11 @@ def stored_peer(server: KeyServer, user_id: str, library: str) -> Iterator[Peer]
         yield Peer(server, user_id, "DEVICE", key_values=store.key_values, **options)
 
 
-def written(peer: Peer, count: int) -> list[Event]:
+def written(peer: Peer, count: int, session_id: str) -> list[Event]:
     """Events of a room for which the key was shared."""
-    found = []
+    found, said = [], {"msgtype": "m.text", "body": TEXT}
     for number in range(count):
-        with peer.engine.encrypt(ROOM, "m.room.message", {"msgtype": "m.text", "body": TEXT}) as (content, changes):
+        with peer.engine.encrypt(ROOM, session_id, "m.room.message", said) as (content, changes):
             peer.key_values.write(changes)
         found.append(Event("m.room.encrypted", content, f"$event{number}", peer.me[0], number, room_id=ROOM))
     return found
@@ -59,8 +59,8 @@ def read(meter: Meter, count: int, library: str) -> Facts:
     alice = Peer(server, ALICE, "DEVICE", policy=BlindTrust())
     with stored_peer(server, BOB, library) as bob:
         bob.share(ROOM, [ALICE, BOB])
-        alice.share(ROOM, [ALICE, BOB], SETTINGS)
-        events = written(alice, count)
+        session_id = alice.share(ROOM, [ALICE, BOB], SETTINGS).session_id
+        events = written(alice, count, session_id)
         bob.sync()
         with meter.timed():
             for event in events:
@@ -88,9 +88,9 @@ def write(meter: Meter, count: int, library: str) -> Facts:
     server, options = KeyServer(), {"library": library, "policy": BlindTrust()}
     Peer(server, BOB, "DEVICE", **options)
     alice = Peer(server, ALICE, "DEVICE", **options)
-    alice.share(ROOM, [ALICE, BOB], SETTINGS)
+    session_id = alice.share(ROOM, [ALICE, BOB], SETTINGS).session_id
     with meter.timed():
-        written(alice, count)
+        written(alice, count, session_id)
     return {}
 
 
@@ -99,9 +99,9 @@ def write_committed(meter: Meter, count: int, library: str) -> Facts:
     server = KeyServer()
     Peer(server, BOB, "DEVICE", policy=BlindTrust())
     with stored_peer(server, ALICE, library) as alice:
-        alice.share(ROOM, [ALICE, BOB], SETTINGS)
+        session_id = alice.share(ROOM, [ALICE, BOB], SETTINGS).session_id
         with meter.timed():
-            written(alice, count)
+            written(alice, count, session_id)
     return {}
 
 

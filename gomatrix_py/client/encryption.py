@@ -18,6 +18,7 @@ from ..codec import dumps, loads
 from ..crypto import spaces
 from ..crypto.backend import BackendName
 from ..crypto.engine import Engine, SyncChanges, SyncStep
+from ..crypto.outbound import SessionReplaced
 from ..crypto.sharing import EncryptionReport
 from ..crypto.trust import TrustPolicy
 from ..crypto.vault import Passphrase, StoreKey
@@ -390,14 +391,18 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
         settings = self._must_encrypt(row.room_id)
         if settings is None:
             return row
+        while True:
+            report = self._crypto_requests.share_key(row.room_id, settings, cancel, TRUST_CONTEXT.get())
+            with contextlib.suppress(SessionReplaced):  # as by another thread: what nobody was given, nobody reads
+                self._seal(row, report)
+                return row
+
+    def _seal(self, row: OutboxRow, report: EncryptionReport) -> None:
         content = loads(row.content)
-        requests = self._crypto_requests
-        report = requests.share_key(row.room_id, settings, cancel, TRUST_CONTEXT.get())
-        with self.engine.encrypt(row.room_id, row.event_type, content) as (encrypted, changes):
+        with self.engine.encrypt(row.room_id, report.session_id, row.event_type, content) as (encrypted, changes):
             row.event_type, row.content = ENCRYPTED, dumps(encrypted, ascii_only=True)
             self.outbox.rows.update([row], changes=changes)  # before a byte of it leaves
         self._reports[row.txn_id] = report
-        return row
 
 
 class CryptoClient(CryptoMixin, Client):

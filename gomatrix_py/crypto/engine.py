@@ -368,15 +368,18 @@ class Engine:
 
     @contextmanager
     def encrypt(
-        self, room_id: str, event_type: str, content: dict[str, Any]
+        self, room_id: str, session_id: str, event_type: str, content: dict[str, Any]
     ) -> Iterator[tuple[dict[str, Any], list[Change]]]:
-        """Encrypt an event for a room, for which `share` was called.
+        """Encrypt an event for a room, by the session that `share` gave out.
 
         The block stores the changes it is given, together with the ciphertext, before that leaves; where it
         raises, nothing happened.
+
+        Raises:
+            SessionReplaced: `share` must be called again.
         """
         with self._dropped_on_error() as step:
-            encrypted = self.outbound.encrypt(step, self.own, room_id, event_type, content)
+            encrypted = self.outbound.encrypt(step, self.own, room_id, session_id, event_type, content)
             yield encrypted, step.changes()
 
     def decrypt(self, event: Event) -> DecryptedEvent:

@@ -12,6 +12,7 @@ import attrs
 
 from ..clock import Clock
 from ..codec import dumps
+from ..errors import CryptoError
 from . import spaces
 from .account import OwnKeys, unpickled
 from .backend import backend_of_pickle, tagged
@@ -21,11 +22,17 @@ from .inbound import MEGOLM, Inbound, KeySource, RoomKey
 from .reopening import Reopening
 from .steps import Step
 
-__all__ = ["Outbound", "RoomSettings"]
+__all__ = ["Outbound", "RoomSettings", "SessionReplaced"]
 
 OPEN_SESSIONS = 200
 MESSAGES, LIFE_MS = 100, 7 * 24 * 3600 * 1000
 _MOST_MESSAGES, _LEAST_LIFE_MS = 10_000, 3600 * 1000
+
+
+class SessionReplaced(CryptoError):
+    """The room's session is another one than was given out: give out the new one first."""
+
+    code = "session_replaced"
 
 
 @attrs.frozen
@@ -206,18 +213,23 @@ class Outbound:
     # ------------------------------------------------------------ encrypting
 
     def encrypt(
-        self, step: Step, own: OwnKeys, room_id: str, event_type: str, content: dict[str, Any]
+        self, step: Step, own: OwnKeys, room_id: str, session_id: str, event_type: str, content: dict[str, Any]
     ) -> dict[str, Any]:
         """Return the content of an ``m.room.encrypted`` event.
 
         Args:
             step: to change: the ratchet moves on. It must be committed before the content leaves.
             own: our keys.
-            room_id: of the room, for which `ensure` was called.
+            room_id: of the room.
+            session_id: the session that was given out.
             event_type, content: what to say. What it relates to is left readable, for the server's sake.
+
+        Raises:
+            SessionReplaced: the room has another session by now, or none.
         """
         record = step.record(spaces.OUTBOUND, room_id)
-        assert record is not None  # noqa: S101
+        if record is None or record["session_id"] != session_id:
+            raise SessionReplaced("the session of the room was replaced meanwhile")
         session = self._session(step, record)
         relation = content.get("m.relates_to")
         payload = {"type": event_type, "content": content, "room_id": room_id}

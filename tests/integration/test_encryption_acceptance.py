@@ -179,13 +179,13 @@ def test_5_who_is_only_spoken_to_answers_once(
 
 def test_7_eight_threads_use_no_place_twice(alice: CryptoClient, bob: CryptoClient) -> None:
     room_id = encrypted_room(alice, bob, rotation_period_msgs=10_000)
-    alice.send_text(room_id, "first")
+    session_id = alice.send_text(room_id, "first").encryption.session_id
     audit, lock, errors = Audit(), threading.Lock(), []
 
     def work() -> None:
         try:
             for number in range(100):
-                with alice.engine.encrypt(room_id, "m.room.message", {"n": number}) as (content, changes):
+                with alice.engine.encrypt(room_id, session_id, "m.x", {"n": number}) as (content, changes):
                     alice.engine.vault.key_values.write(changes)
                 with lock:
                     audit.note_room_events([Event("m.room.encrypted", content)])

@@ -6,7 +6,8 @@ sent next, or the texts that were read, one a line. MANNER:
 
 - ``send``: sends texts.
 - ``send-saved-after``: the same, but the ratchet is stored after the message was sent; for control tests.
-- ``read``: reads texts. What cannot be read is noted as such.
+- ``read``: reads texts. What cannot be read is noted as such; so is that a life began, and that a sync returned.
+- ``read-marks-nothing``: the same, but what was handled is never marked; for control tests.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from gomatrix_py.store.outbox import OutboxRow
 from tests.kit.key_server import KEY
 from tests.kit.queue_bot import Progress, text_of
 
-__all__ = ["UNREAD", "said_in"]
+__all__ = ["LIFE", "SYNCED", "UNREAD", "said_in"]
 
 UNREAD = "cannot be read:"
+LIFE, SYNCED = "-- a life begins", "-- a sync returned"
 
 
 def said_in(path: Path) -> list[str]:
@@ -49,8 +51,9 @@ class SavesAfter(CryptoClient):
         settings = self._must_encrypt(row.room_id)
         if row.event_type == "m.room.encrypted" or settings is None:
             return row
-        self._crypto_requests.share_key(row.room_id, settings, cancel)
-        with self.engine.encrypt(row.room_id, row.event_type, loads(row.content)) as (encrypted, changes):
+        session_id = self._crypto_requests.share_key(row.room_id, settings, cancel).session_id
+        content = loads(row.content)
+        with self.engine.encrypt(row.room_id, session_id, row.event_type, content) as (encrypted, changes):
             row.event_type, row.content = "m.room.encrypted", dumps(encrypted, ascii_only=True)
             self.outbox.rows.update([row])
             self.unsaved += changes
@@ -70,16 +73,20 @@ def read(client: CryptoClient, path: Path, up_to: int) -> None:
     """Note what comes, until so many texts were read."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def note(event: Event) -> None:
-        if event.source is EventSource.TIMELINE and event.type in ("m.room.message", "m.room.encrypted"):
-            said = event.body if event.body is not None else f"{UNREAD} {event.event_id}"
-            os.write(log, f"{said}\n".encode())
-            os.fsync(log)
+    def note(line: str) -> None:
+        os.write(log, f"{line}\n".encode())
+        os.fsync(log)
 
-    client.syncer.on_event(note)  # type: ignore[attr-defined]
+    def listen(event: Event) -> None:
+        if event.source is EventSource.TIMELINE and event.type in ("m.room.message", "m.room.encrypted"):
+            note(event.body if event.body is not None else f"{UNREAD} {event.event_id}")
+
+    client.syncer.on_event(listen)  # type: ignore[attr-defined]
+    note(LIFE)
     while True:
         client.sync_once(1_000 if up_to else 0)
-        if len({said for said in said_in(path) if not said.startswith(UNREAD)}) >= up_to:
+        note(SYNCED)
+        if len({said for said in said_in(path) if not said.startswith((UNREAD, LIFE, SYNCED))}) >= up_to:
             return
 
 
@@ -100,8 +107,10 @@ def main(
     crypto = Crypto(key=KEY, trust=BlindTrust(), library=library)
     client = kind(url, user, token, device_id=device, store=SQLiteStore(store), crypto=crypto)
     client.outbox.pending()
+    if manner == "read-marks-nothing":
+        client.store.mark_delivered = lambda rows: None  # type: ignore[attr-defined]
     print("open", flush=True)
-    if manner == "read":
+    if manner.startswith("read"):
         read(client, Path(file), int(up_to))
     else:
         send(client, room_id, Progress(Path(file)), int(up_to))

@@ -126,11 +126,9 @@ class Peer:
 
     def say(self, room_id: str, members: list[str], text: str, settings: RoomSettings | None = None) -> Event:
         """Return an encrypted event as it would come from the server."""
-        self.share(room_id, members, settings)
-        with self.engine.encrypt(room_id, "m.room.message", {"msgtype": "m.text", "body": text}) as (
-            content,
-            changes,
-        ):
+        session_id = self.share(room_id, members, settings).session_id
+        said = {"msgtype": "m.text", "body": text}
+        with self.engine.encrypt(room_id, session_id, "m.room.message", said) as (content, changes):
             self.key_values.write(changes)
         self.server.events += 1
         return Event(

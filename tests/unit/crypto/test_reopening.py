@@ -27,7 +27,7 @@ def test_an_object_that_changed_is_not_found_under_its_old_pickle() -> None:
     server = KeyServer()
     alice, bob = (Peer(server, user_id, "D", policy=BlindTrust()) for user_id in ("@alice:hs", "@bob:hs"))
     first = alice.say("!r:hs", ["@alice:hs", "@bob:hs"], "1")
-    with pytest.raises(ZeroDivisionError), alice.engine.encrypt("!r:hs", "m.x", {}):
+    with pytest.raises(ZeroDivisionError), alice.engine.encrypt("!r:hs", first.content["session_id"], "m.x", {}):
         raise ZeroDivisionError
     second = alice.say("!r:hs", ["@alice:hs", "@bob:hs"], "2")
     bob.sync()
