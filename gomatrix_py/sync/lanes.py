@@ -298,12 +298,12 @@ class LanePool(Generic[W]):
                 failure = TimeoutError(f"{self._abandoned} threads hang")
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             failure = error
+        if failure is not None:
+            self._fail(failure)  # first, so that nobody begins what comes next
         with self.changed:
             self._free(job)
             if self._ready and self._is_open:
                 self._man()
-        if failure is not None:
-            self._fail(failure)
 
 
 _here = threading.local()
