@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import http.client
 import io
+import string
 import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gomatrix_py.errors import TransportError, TruncatedAnswer
 from gomatrix_py.http.framing import CHUNK, StrictResponse, inflated, stated_length
@@ -122,6 +125,105 @@ def test_headers_without_end_in_an_interim_answer_are_refused() -> None:
 def test_another_protocol_is_refused() -> None:
     with pytest.raises(http.client.HTTPException, match="protocol"):
         read(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")
+
+
+# ------------------------------------------------------------------ headers
+
+START = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+
+
+def fields(data: bytes, kind: type[http.client.HTTPResponse] = StrictResponse) -> list[tuple[str, str]]:
+    wire: Any = Wire(data)
+    response = kind(wire, method="GET")
+    try:
+        response.begin()
+        return response.getheaders()
+    finally:
+        response.close()
+
+
+TOKENS = st.text(string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~", min_size=1, max_size=20)
+VALUES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_categories=["Cc"]), max_size=30)
+
+
+@given(st.lists(st.tuples(TOKENS, VALUES), max_size=20), st.sampled_from(["\r\n", "\n"]))
+@settings(deadline=None, max_examples=100)
+def test_headers_are_what_the_standard_library_finds(headers: list[tuple[str, str]], end: str) -> None:
+    lines = "".join(f"{name}: {value}{end}" for name, value in headers if name.lower() != "transfer-encoding")
+    data = START + lines.encode("iso-8859-1") + b"\r\n"
+    assert fields(data) == fields(data, http.client.HTTPResponse)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (b"X:a", "a"),
+        (b"X:", ""),
+        (b"X: \t a b \t ", "a b"),
+        (b"X: a:b", "a:b"),
+        (b"X: a\r\n b", "a b"),
+        (b"X: a\r\n\t b\r\n  c", "a b c"),
+        (b"X: \xe9", "\xe9"),
+    ],
+)
+def test_a_header_line(line: bytes, value: str) -> None:
+    assert fields(START + line + b"\r\n\r\n")[1:] == [("X", value)]
+
+
+@pytest.mark.parametrize(
+    "line", [b"no colon", b": no name", b"X : a", b"X y: a", b"X\xe9: a", b"X: a\rY: b", b"X: a\0", b"X\0: a", b"\r"]
+)
+def test_a_header_line_that_is_none_is_refused(line: bytes) -> None:
+    with pytest.raises(http.client.HTTPException):
+        fields(START + line + b"\r\nLast: x\r\n\r\n")
+
+
+def test_a_line_that_goes_on_from_nothing_is_refused() -> None:
+    with pytest.raises(http.client.HTTPException):
+        fields(b"HTTP/1.1 200 OK\r\n X: a\r\n\r\n")
+
+
+def test_the_standard_library_loses_what_follows_such_a_line() -> None:
+    """The control: the length is said, and not heard."""
+    data = b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 3\r\n\r\nabc"
+    assert fields(data, http.client.HTTPResponse) == []
+    with pytest.raises(http.client.HTTPException):
+        fields(data)
+
+
+def test_headers_without_end_are_refused() -> None:
+    assert len(fields(START + b"X: y\r\n" * 99 + b"\r\n")) == 100
+    with pytest.raises(http.client.HTTPException, match="100 headers"):
+        fields(START + b"X: y\r\n" * 100 + b"\r\n")
+    with pytest.raises(http.client.LineTooLong):
+        fields(START + b"X: " + b" " * 70_000 + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("version", [b"HTTP/2", b"HTTP/0.9", b"HTTP/11.1", b"HTTP/"])
+def test_a_version_of_http_that_nobody_spoke_is_refused(version: bytes) -> None:
+    with pytest.raises(http.client.HTTPException):
+        fields(version + b" 200 OK\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "ends_with_connection"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close", True),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 3", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", False),
+        (b"HTTP/1.1 200 OK", True),
+        (b"HTTP/1.1 204 No Content", False),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 3", False),
+    ],
+)
+def test_when_a_connection_can_be_used_again(head: bytes, ends_with_connection: bool) -> None:
+    for kind in (StrictResponse, http.client.HTTPResponse):
+        wire: Any = Wire(head + b"\r\n\r\n")
+        response = kind(wire, method="GET")
+        response.begin()
+        assert response.will_close is ends_with_connection
+        response.close()
 
 
 # ------------------------------------------------------------------ the length
