@@ -19,7 +19,7 @@ from .measure import ROOT, child_environment
 __all__ = ["LoopbackServer"]
 
 _HEAD = (
-    b"HTTP/1.1 200 OK\r\n"
+    b"HTTP/1.1 %b\r\n"
     b"Server: Synapse/1.163.2\r\n"
     b"Date: Sat, 21 Nov 2026 06:51:24 GMT\r\n"
     b"Content-Type: application/json\r\n"
@@ -33,6 +33,7 @@ _BLOCK = bytes(1024 * 1024)
 _EVENT_ID = b'{"event_id":"$U2NUIRosG1-j5LhBisspf_Gfwlvs4Yty4kbLqMdUdEY"}'
 _CONTENT_URI = b'{"content_uri":"mxc://example.org/PYWIKVzBOozoKqYJuFSAnvfe"}'
 _FILTER_ID = b'{"filter_id":"0"}'
+_NOT_FOUND = b'{"errcode":"M_NOT_FOUND","error":"Event not found."}'
 
 
 class LoopbackServer:
@@ -88,14 +89,17 @@ class _Handler(socketserver.StreamRequestHandler):
             self._json(self.server.next_body())
         elif "/upload" in target:
             self._json(_CONTENT_URI)
+        elif "/state/m.room.encryption" in target:
+            self._json(_NOT_FOUND, b"404 Not Found")
         else:
             self._json(_EVENT_ID if method == "PUT" else _FILTER_ID)
 
-    def _json(self, body: bytes) -> None:
-        self.wfile.write(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+    def _json(self, body: bytes, status: bytes = b"200 OK") -> None:
+        chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        self.wfile.write(_HEAD % status + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
 
     def _download(self, size: int) -> None:
-        self.wfile.write(_HEAD + b"Content-Disposition: attachment\r\nContent-Length: %d\r\n\r\n" % size)
+        self.wfile.write(_HEAD % b"200 OK" + b"Content-Disposition: attachment\r\nContent-Length: %d\r\n\r\n" % size)
         while size:
             block = _BLOCK[:size]
             self.wfile.write(block)
