@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from gomatrix_py import SQLiteStore
+from gomatrix_py.codec import dumps
 from gomatrix_py.crypto import spaces
+from gomatrix_py.crypto.account import ALGORITHMS
 from gomatrix_py.crypto.backend import backend
 from gomatrix_py.crypto.engine import Engine
 from gomatrix_py.crypto.outbound import RoomSettings
 from gomatrix_py.crypto.signing import sign_json
 from gomatrix_py.crypto.trust import BlindTrust
 from gomatrix_py.events import Event
+from gomatrix_py.events.encryption_info import EncryptionInfo
 from tests.kit.key_server import KEY, KeyServer, Peer
 
 from .corpora import FOLDER
@@ -24,6 +27,7 @@ from .measure import Meter
 ROOM = "!room:hs"
 ALICE, BOB = "@alice:hs", "@bob:hs"
 TEXT = "x" * 900
+PAYLOAD = dumps({"type": "m.room.message", "content": {"msgtype": "m.text", "body": TEXT}, "room_id": ROOM})
 SETTINGS = RoomSettings(rotation_msgs=10_000)
 ROOM_KEY = b"x" * 1400
 """As long as the event that brings a room key."""
@@ -40,21 +44,37 @@ def stored_peer(server: KeyServer, user_id: str, library: str) -> Iterator[Peer]
         yield Peer(server, user_id, "DEVICE", key_values=store.key_values, **options)
 
 
-def written(peer: Peer, count: int, session_id: str) -> list[Event]:
-    """Events of a room for which the key was shared."""
+def written(peer: Peer, count: int, session_id: str) -> list[dict[str, Any]]:
+    """Events of a room for which the key was shared, as a server sends them."""
     found, said = [], {"msgtype": "m.text", "body": TEXT}
     for number in range(count):
         with peer.engine.encrypt(ROOM, session_id, "m.room.message", said) as (content, changes):
             peer.key_values.write(changes)
-        found.append(Event("m.room.encrypted", content, f"$event{number}", peer.me[0], number, room_id=ROOM))
+        event = {"type": "m.room.encrypted", "room_id": ROOM, "sender": peer.me[0], "event_id": f"$event{number}"}
+        found.append({**event, "origin_server_ts": number, "content": content})
     return found
+
+
+def devices_of(users: list[str]) -> KeyServer:
+    """A server that knows one device of each user, with a one-time key."""
+    server, maker = KeyServer(), backend("vodozemac")
+    for user_id in users:
+        account = maker.new_account()
+        account.generate_one_time_keys(1)
+        keys = {"ed25519:D": account.ed25519_key, "curve25519:D": account.curve25519_key}
+        document = {"user_id": user_id, "device_id": "D", "algorithms": list(ALGORITHMS), "keys": keys}
+        server.devices[user_id] = {"D": sign_json(document, account, user_id, "D")}
+        ((name, key),) = account.one_time_keys().items()
+        one_time_key = {f"signed_curve25519:{name}": sign_json({"key": key}, account, user_id, "D")}
+        server.one_time_keys[user_id, "D"] = one_time_key
+    return server
 
 
 # ------------------------------------------------------------------ reading and writing
 
 
 def read(meter: Meter, count: int, library: str) -> Facts:
-    """Decrypt events, find out whose they are, and store which places were read."""
+    """Parse and decrypt events, find out whose they are, and store which places were read."""
     server = KeyServer()
     alice = Peer(server, ALICE, "DEVICE", policy=BlindTrust())
     with stored_peer(server, BOB, library) as bob:
@@ -62,10 +82,15 @@ def read(meter: Meter, count: int, library: str) -> Facts:
         session_id = alice.share(ROOM, [ALICE, BOB], SETTINGS).session_id
         events = written(alice, count, session_id)
         bob.sync()
+        meter.note_memory()
         with meter.timed():
             for event in events:
-                found = bob.engine.decrypt(event)
-                assert bob.engine.device_with(event.sender, found.key.sender_key) is not None
+                parsed = Event.from_dict(event)
+                found = bob.engine.decrypt(parsed)
+                device = bob.engine.device_with(parsed.sender, found.key.sender_key)
+                assert device is not None
+                info = EncryptionInfo(found.key.session_id, found.key.sender_key, device.device_id)
+                assert parsed.opened(found.type, found.content, info).content["body"] == TEXT
             bob.engine.note_readings()
     return {}
 
@@ -76,7 +101,8 @@ def bare_read(meter: Meter, count: int) -> Facts:
 
     outbound = vodozemac.GroupSession()
     inbound = vodozemac.InboundGroupSession(outbound.session_key)
-    texts = [outbound.encrypt(TEXT.encode()).to_base64() for _ in range(count)]
+    texts = [outbound.encrypt(PAYLOAD).to_base64() for _ in range(count)]
+    meter.note_memory()
     with meter.timed():
         for text in texts:
             inbound.decrypt(vodozemac.MegolmMessage.from_base64(text))
@@ -89,8 +115,26 @@ def write(meter: Meter, count: int, library: str) -> Facts:
     Peer(server, BOB, "DEVICE", **options)
     alice = Peer(server, ALICE, "DEVICE", **options)
     session_id = alice.share(ROOM, [ALICE, BOB], SETTINGS).session_id
+    meter.note_memory()
     with meter.timed():
         written(alice, count, session_id)
+    return {}
+
+
+def write_to_many(meter: Meter, count: int, devices: int) -> Facts:
+    """Encrypt events, and make sure before each that whoever is there may read it, and can."""
+    users = [f"@user{number}:hs" for number in range(devices)]
+    alice = Peer(devices_of(users), ALICE, "DEVICE", policy=BlindTrust())
+    alice.share(ROOM, users, SETTINGS)
+    engine, said = alice.engine, {"msgtype": "m.text", "body": TEXT}
+    engine.freshness.note_sync()
+    meter.note_memory()
+    with meter.timed():
+        for _ in range(count):
+            report = engine.settled(ROOM, SETTINGS, users)
+            assert report is not None
+            with engine.encrypt(ROOM, report.session_id, "m.room.message", said) as (_, changes):
+                alice.key_values.write(changes)
     return {}
 
 
@@ -100,6 +144,7 @@ def write_committed(meter: Meter, count: int, library: str) -> Facts:
     Peer(server, BOB, "DEVICE", policy=BlindTrust())
     with stored_peer(server, ALICE, library) as alice:
         session_id = alice.share(ROOM, [ALICE, BOB], SETTINGS).session_id
+        meter.note_memory()
         with meter.timed():
             written(alice, count, session_id)
     return {}
@@ -110,9 +155,10 @@ def bare_write(meter: Meter, count: int) -> Facts:
     import vodozemac
 
     outbound = vodozemac.GroupSession()
+    meter.note_memory()
     with meter.timed():
         for _ in range(count):
-            outbound.encrypt(TEXT.encode()).to_base64()
+            outbound.encrypt(PAYLOAD).to_base64()
             outbound.pickle(KEY)
     return {}
 
@@ -122,18 +168,8 @@ def bare_write(meter: Meter, count: int) -> Facts:
 
 def share(meter: Meter, count: int, library: str) -> Facts:
     """Start a session with each device from a key it signed, and encrypt the room's key for it."""
-    server, maker = KeyServer(), backend("vodozemac")
     users = [f"@user{number}:hs" for number in range(count)]
-    for user_id in users:
-        account = maker.new_account()
-        account.generate_one_time_keys(1)
-        keys = {"ed25519:D": account.ed25519_key, "curve25519:D": account.curve25519_key}
-        algorithms = ["m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"]
-        document = {"user_id": user_id, "device_id": "D", "algorithms": algorithms, "keys": keys}
-        server.devices[user_id] = {"D": sign_json(document, account, user_id, "D")}
-        ((name, key),) = account.one_time_keys().items()
-        one_time_key = {f"signed_curve25519:{name}": sign_json({"key": key}, account, user_id, "D")}
-        server.one_time_keys[user_id, "D"] = one_time_key
+    server = devices_of(users)
     with stored_peer(server, ALICE, library) as alice:
         engine = alice.engine
         while (query := engine.query_for(users)) is not None:
@@ -143,6 +179,7 @@ def share(meter: Meter, count: int, library: str) -> Facts:
         claim = engine.claim_for(lacking)
         assert claim is not None
         claimed = server.answer(alice.me, claim)
+        meter.note_memory()
         with meter.timed():
             assert engine.take_claimed(lacking, claimed) == {}
             assert len(engine.share(ROOM, SETTINGS, recipients).shared_with) == count
@@ -161,6 +198,7 @@ def bare_share(meter: Meter, count: int) -> Facts:
         signature = other.sign(key.encode()).to_base64()
         others.append((other.curve25519_key.to_base64(), other.ed25519_key.to_base64(), key, signature))
     public = vodozemac.Curve25519PublicKey.from_base64
+    meter.note_memory()
     with meter.timed():
         for curve25519, ed25519, key, signature in others:
             signer = vodozemac.Ed25519PublicKey.from_base64(ed25519)

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from gomatrix_py.crypto.backend import backend
@@ -14,6 +15,8 @@ from .encryption_ours import ALICE, BOB, ROOM, TEXT
 from .measure import Meter
 
 Facts = dict[str, Any]
+
+_AT_ONCE = 1000
 
 
 def _payload() -> bytes:
@@ -71,6 +74,7 @@ def nio_read(meter: Meter, count: int) -> Facts:
         key = session.session_key()
         machine.create_group_session(account.curve25519_key, account.ed25519_key, ROOM, session.id, key)
         events = _events(count, session, account.curve25519_key)
+        meter.note_memory()
         with meter.timed():
             for event in events:
                 parsed = nio.MegolmEvent.from_dict(event)
@@ -86,6 +90,7 @@ def nio_write(meter: Meter, count: int) -> Facts:
         session = machine.outbound_group_sessions[ROOM]
         session.shared, session.max_messages = True, count + 1
         message = {"type": "m.room.message", "content": {"msgtype": "m.text", "body": TEXT}}
+        meter.note_memory()
         with meter.timed():
             for _ in range(count):
                 machine.group_encrypt(ROOM, dict(message))
@@ -104,12 +109,43 @@ def nio_share(meter: Meter, count: int) -> Facts:
             machine.device_store.add(device)
             machine.store.save_device_keys({user_id: {"D": device}})
         users = [user_id for user_id, *_ in others]
+        meter.note_memory()
         with meter.timed():
             for _, curve25519, _, key in others:
                 machine.create_session(key, curve25519)
             for _, message in machine.share_group_session_parallel(ROOM, users, ignore_unverified_devices=True):
                 json.dumps(message)
     return {}
+
+
+def nio_fill(meter: Meter, path: str, keys: int) -> Facts:
+    """Make a store with so many room keys."""
+    models = importlib.import_module("nio.store.models")
+    maker = backend("vodozemac")
+    Path(path).mkdir()
+    store = _nio(path).store
+    account = store._get_account()
+    pickle_key = importlib.import_module("nio.crypto.sessions").derive_pickle_key(store.pickle_key)
+    with store.database.bind_ctx(store.models), store.database.atomic():
+        for start in range(0, keys, _AT_ONCE):
+            rows = []
+            for number in range(start, min(start + _AT_ONCE, keys)):
+                session = maker.new_inbound_group(maker.new_outbound_group().session_key())
+                pickle = session.pickle(pickle_key)
+                names = {"sender_key": f"key{number}", "fp_key": "fp", "room_id": f"!room{number % 100}:hs"}
+                rows.append({**names, "account": account, "session": pickle.encode(), "session_id": session.id})
+            models.MegolmInboundSessions.insert_many(rows).execute()
+    return {}
+
+
+def nio_open(meter: Meter, path: str) -> Facts:
+    """Open it: nio reads all keys then."""
+    for name in ("nio.crypto", "nio.store"):
+        importlib.import_module(name)
+    meter.note_memory()
+    with meter.timed():
+        machine = _nio(path)
+    return {"held": sum(1 for _ in machine.inbound_group_store)}
 
 
 # ------------------------------------------------------------------ mautrix-python
@@ -146,6 +182,7 @@ async def _mautrix_read(meter: Meter, count: int) -> Facts:
     )
     await machine.crypto_store.put_devices(ALICE, {"DEVICE": device})
     events = _events(count, session, account.curve25519_key)
+    meter.note_memory()
     with meter.timed():
         for event in events:
             parsed = types.Event.deserialize(event)
@@ -168,6 +205,7 @@ async def _mautrix_write(meter: Meter, count: int) -> Facts:
     session.shared, session.max_messages = True, count + 1
     await machine.crypto_store.add_outbound_group_session(session)
     content = types.TextMessageEventContent(msgtype=types.MessageType.TEXT, body=TEXT)
+    meter.note_memory()
     with meter.timed():
         for _ in range(count):
             await machine.encrypt_megolm_event(ROOM, types.EventType.ROOM_MESSAGE, content)
@@ -190,6 +228,7 @@ async def _mautrix_share(meter: Meter, count: int) -> Facts:
         (types.DeviceIdentity(user_id, "D", curve25519, ed25519, types.TrustState.VERIFIED, False, ""), key)
         for user_id, curve25519, ed25519, key in _others(count)
     ]
+    meter.note_memory()
     with meter.timed():
         for device, key in devices:
             olm_session = machine.account.new_outbound_session(device.identity_key, key)

@@ -44,7 +44,8 @@ from .store import InMemoryStore, Storer
 from .sync import DefaultSyncer, Syncer
 
 if TYPE_CHECKING:
-    from .client.encryption import Crypto, CryptoClient, CryptoMixin
+    from .client.crypto_options import Crypto
+    from .client.encryption import CryptoClient, CryptoMixin
     from .store import SQLiteStore
     from .sync import SlidingSyncer
 
@@ -118,7 +119,7 @@ __all__ = [
 
 
 _LATE = {
-    "Crypto": ".client.encryption",
+    "Crypto": ".client.crypto_options",
     "CryptoClient": ".client.encryption",
     "CryptoMixin": ".client.encryption",
     "SQLiteStore": ".store",

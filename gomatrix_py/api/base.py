@@ -38,6 +38,13 @@ class Api(Caller):
         """Return an id no request of this device had before."""
         raise NotImplementedError
 
+    def _check_may_be_plain(self, room_id: str, event_type: str) -> None:
+        """Refuse an event that would go into an encrypted room in the clear; nothing is refused where none is known.
+
+        Raises:
+            EncryptionRequired: it would.
+        """
+
     def _end_session(self, endpoint: Endpoint[Empty]) -> Empty:
         """Send a request that ends our session, and forget what that leaves behind."""
         raise NotImplementedError

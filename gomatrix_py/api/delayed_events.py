@@ -149,10 +149,12 @@ class DelayedEventsApi(Api):
             txn_id: makes a repeated call the same event; a new one where it is left out.
 
         Raises:
+            EncryptionRequired: the room is encrypted, and this would go there in the clear.
             UnsupportedByServer: the server has no such thing.
             UsageError, TransportError, HTTPError, DecodeError: see `gomatrix_py.errors`.
 
         MSC4140: PUT /rooms/{roomId}/send/{eventType}/{txnId} with a delay.
         """
+        self._check_may_be_plain(room_id, event_type)
         txn_id = txn_id or self.new_transaction_id()
         return self.call(SendDelayedEvent(room_id, event_type, txn_id, content, delay))

@@ -69,8 +69,12 @@ class EventProposalsApi(Api):
             duration: for how long; an hour at most.
             txn_id: makes a repeated call the same event; a new one where it is left out.
 
+        Raises:
+            EncryptionRequired: the room is encrypted, and this would go there in the clear.
+
         MSC4354: PUT /rooms/{roomId}/send/{eventType}/{txnId} with a duration.
         """
+        self._check_may_be_plain(room_id, event_type)
         txn_id = txn_id or self.new_transaction_id()
         return self.call(SendStickyEvent(room_id, event_type, txn_id, content, duration))
 

@@ -33,9 +33,11 @@ from .renewing import Renewer, stamp
 from .saved_sessions import Session
 from .tokens import TokenKeeper
 
-__all__ = ["BaseClient"]
+__all__ = ["BY_HAND", "BaseClient"]
 
 R = TypeVar("R")
+BY_HAND = " (by hand)"
+"""Ends the route of a request whose path is no template: it may hold ids."""
 _REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 
 
@@ -52,6 +54,7 @@ class BaseClient(Api):
         transport: a `requests.Session`, or any object with the one method of `Transport`.
         proxies: as requests has them; the environment is never read.
         verify: True, False, or the path of a CA bundle.
+        block_private_addresses: see `RequestsTransport`.
         retry: when failed calls are tried again.
         limits: times and sizes of calls that have none of their own.
         app_service_user_id: the user to act as, for application services; sent with every call.
@@ -76,6 +79,7 @@ class BaseClient(Api):
         transport: Transport | RequestsSession | None = None,
         proxies: Mapping[str, str] | None = None,
         verify: bool | str = True,
+        block_private_addresses: bool = False,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
         app_service_user_id: str = "",
@@ -90,7 +94,11 @@ class BaseClient(Api):
         self.limits = limits
         self.clock = clock or SystemClock()
         if transport is None or isinstance(transport, RequestsSession):
-            transport = RequestsTransport(transport, proxies=proxies, verify=verify)
+            transport = RequestsTransport(
+                transport, proxies=proxies, verify=verify, block_private_addresses=block_private_addresses
+            )
+        elif block_private_addresses:
+            raise UsageError("a transport of your own must block private addresses by itself")
         self._exchange = Exchange(transport, retry or RetryPolicy(), self.clock)
         self._provider = OAuthProvider(self._exchange, self.homeserver_url)
         renew = Renewer(self._exchange, self._provider, self.clock)
@@ -406,7 +414,7 @@ class BaseClient(Api):
         request = HttpRequest(
             method=method,
             url=url,
-            route=f"{method} {path}",
+            route=f"{method} {path}{BY_HAND}",
             headers={} if body is None else {"Content-Type": "application/json"},
             body=None if body is None else dumps(unstructure(body)),
             access_token=self.access_token if is_home else "",

@@ -22,6 +22,7 @@ from .room_calls import RoomCallMethods
 from .rooms import RoomMethods
 from .sending import SendingMethods
 from .syncing import SyncMethods
+from .timed_events import TimedEventMethods
 
 __all__ = ["Client"]
 
@@ -36,6 +37,7 @@ class Client(
     AttachmentMethods,
     AvatarMethods,
     SendingMethods,
+    TimedEventMethods,
     ConversationMethods,
     RoomCallMethods,
     RoomMethods,

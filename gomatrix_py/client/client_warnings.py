@@ -15,6 +15,7 @@ from .base import BaseClient
 __all__ = [
     "AccessTokenRejected",
     "ClientWarning",
+    "DeviceKeysChanged",
     "EventSetAside",
     "PositionRejected",
     "ServerWentBack",
@@ -98,6 +99,26 @@ class AccessTokenRejected(ClientWarning):
     def __str__(self) -> str:
         advice = "sign in again as the same device" if self.is_soft_logout else "the session is over"
         return f"the server no longer accepts our access token: {advice}"
+
+
+@attrs.frozen
+class DeviceKeysChanged(ClientWarning):
+    """The server gave other keys to a device that we know; they were refused: nothing is encrypted for them.
+
+    Attributes:
+        user_id, device_id: whose.
+        fingerprint: the one that goes on to count.
+    """
+
+    user_id: str
+    device_id: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return (
+            f"the server changed the keys of device {self.device_id} of {self.user_id}: they are refused, those with"
+            f" the fingerprint {self.fingerprint} still count; somebody may be posing as that device"
+        )
 
 
 @attrs.frozen

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import attrs
+
 from ..api.room_events import RespSendEvent, RoomEventsApi
 from ..api.room_history import Direction
 from ..errors import DecodeError
@@ -30,7 +32,7 @@ class EventThread:
 
     def __init__(self, client: ConversationMethods, root: Event) -> None:
         self._client = client
-        self.root = _with_latest_edit(root)
+        self.root = client._with_latest_edit(root)
 
     @property
     def room_id(self) -> str:
@@ -52,7 +54,7 @@ class EventThread:
     def latest(self) -> Event | None:
         """The newest reply, its latest edit applied; None where there is none."""
         reply = _event_in(_summary(self.root).get("latest_event"), self.room_id)
-        return None if reply is None else _with_latest_edit(reply)
+        return None if reply is None else self._client._with_latest_edit(self._client._as_written(reply))
 
     def __iter__(self) -> Iterator[Event]:
         return self.replies()
@@ -72,7 +74,7 @@ class EventThread:
         found = self._client.relations_iter(
             self.room_id, self.root.event_id, "m.thread", direction=direction, page_size=page_size
         )
-        return (_with_latest_edit(event) for event in found)
+        return (self._client._with_latest_edit(event) for event in found)
 
     def participants(self) -> list[str]:
         """Return who wrote in it, in the order of their first word; pages through all replies.
@@ -118,14 +120,8 @@ class ConversationMethods(PagingMethods, OutgoingMethods, RoomEventsApi):
         Source: specification, "Validity of replacement events".
         """
         original = self._original(event, room_id)
-        was_encrypted = original.type == _ENCRYPTED
         found = self.relations_iter(original.room_id, original.event_id, "m.replace")
-        sound = [
-            edit
-            for edit in found
-            if edit_fault(original, edit, was_encrypted=was_encrypted, edit_was_encrypted=edit.type == _ENCRYPTED)
-            is None
-        ]
+        sound = [edit for edit in found if _is_edit(original, edit)]
         return sorted(sound, key=lambda edit: (edit.origin_server_ts, edit.event_id))
 
     def latest_version(self, event: Event | str, *, room_id: str | None = None) -> Event:
@@ -206,6 +202,18 @@ class ConversationMethods(PagingMethods, OutgoingMethods, RoomEventsApi):
         event_id = relation_of(event).replies_to
         return None if event_id is None else self.get_event(room_of(event), event_id)
 
+    def _as_written(self, event: Event) -> Event:
+        """Return an event as its sender wrote it; one that came encrypted stays so here."""
+        return event
+
+    def _with_latest_edit(self, event: Event) -> Event:
+        """Return an event with the edit applied that the server sent along with it."""
+        edit = _event_in(_bundled(event).get("m.replace"), event.room_id)
+        if edit is None:
+            return event
+        edit = self._as_written(edit)
+        return _edited(event, edit) if _is_edit(event, edit) else event
+
     def _original(self, event: Event | str, room_id: str | None) -> Event:
         room_id, event_id = room_of(event, room_id), target_id(event)
         if isinstance(event, Event) and event.event_id == event_id:
@@ -217,14 +225,21 @@ class ConversationMethods(PagingMethods, OutgoingMethods, RoomEventsApi):
         return (event for event in found if "redacted_because" not in event.unsigned)
 
 
-def _with_latest_edit(event: Event) -> Event:
-    """Return an event with the edit applied that the server sent along with it."""
-    edit = _event_in(_bundled(event).get("m.replace"), event.room_id)
-    return event if edit is None or edit_fault(event, edit) is not None else _edited(event, edit)
+def _is_edit(original: Event, edit: Event) -> bool:
+    """Tell whether an edit counts: nobody but its sender's devices may change what was encrypted."""
+    return (
+        edit_fault(original, edit, was_encrypted=_was_encrypted(original), edit_was_encrypted=_was_encrypted(edit))
+        is None
+    )
+
+
+def _was_encrypted(event: Event) -> bool:
+    return event.encryption is not None or event.type == _ENCRYPTED
 
 
 def _edited(event: Event, edit: Event) -> Event:
-    return Event.from_dict({**event.raw, "content": edited_content(event, edit)}, event.room_id, event.source)
+    edited = Event.from_dict({**event.raw, "content": edited_content(event, edit)}, event.room_id, event.source)
+    return edited if event.encryption is None else attrs.evolve(edited, encryption=event.encryption)
 
 
 def _bundled(event: Event) -> dict[str, object]:
@@ -238,6 +253,9 @@ def _summary(root: Event) -> dict[str, object]:
 
 
 def _event_in(value: object, room_id: str) -> Event | None:
+    """Return an event that came along with one of a room, None where it is none, or one of another room."""
+    if isinstance(value, dict) and value.get("room_id", room_id) != room_id:
+        return None
     try:
         return Event.from_dict(value, room_id)
     except DecodeError:

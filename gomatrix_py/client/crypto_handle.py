@@ -7,16 +7,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from ..api.keys import QueryKeys
 from ..crypto import spaces
 from ..crypto.device_info import DeviceInfo
 from ..crypto.engine import Engine
+from ..crypto.forgetting import forget_user
+from ..crypto.olm import SessionInfo
 from ..crypto.to_device_queue import enqueue
 from ..crypto.trust import BLACKLISTED, IGNORED, VERIFIED
 from ..errors import UsageError
 from ..events import Event
 from .crypto_files import CryptoFileMethods
 from .crypto_requests import CryptoRequests, EncryptingClient
+from .explaining import explanation
 from .verifying import VerificationMethods
 
 __all__ = ["TRUST_CONTEXT", "CryptoHandle"]
@@ -105,13 +107,31 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
             self.set_trust(device, "")
 
     def room_devices(self, room_id: str) -> dict[str, list[DeviceInfo]]:
-        """Return the active devices of a room's members, by user."""
-        members = [one.user_id for one in self._client.room(room_id).members_with("join")]
+        """Return the active devices of all who may read what is sent to a room next, by user.
+
+        Raises:
+            TransportError, HTTPError, DecodeError: the server could not be asked.
+        """
+        members = self._requests.readers(room_id)
         self._requests.query(members)
-        return {user_id: [one for one in self._engine.devices_of(user_id) if one.is_active] for user_id in members}
+        return {user_id: self.active_devices(user_id) for user_id in members}
+
+    def active_devices(self, user_id: str) -> list[DeviceInfo]:
+        """Return the devices that a user has now, as far as we know; see `devices`."""
+        return [one for one in self._engine.devices_of(user_id) if one.is_active]
+
+    @property
+    def known_users(self) -> list[str]:
+        """The ids of all users whose devices are kept, those that we no longer follow included."""
+        with self._engine.step() as step:
+            return list(dict.fromkeys(key.partition(" ")[0] for key, _ in step.scan(spaces.DEVICES)))
 
     def room_contains_unverified(self, room_id: str) -> bool:
-        """Tell whether a member of a room has an active device that nobody verified."""
+        """Tell whether somebody who may read what is sent to a room has an active device that nobody verified.
+
+        Raises:
+            TransportError, HTTPError, DecodeError: the server could not be asked.
+        """
         own = self._engine.own
         return any(
             device.level != VERIFIED and (device.user_id, device.device_id) != (own.user_id, own.device_id)
@@ -120,14 +140,10 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
         )
 
     def forget_user(self, user_id: str) -> None:
-        """Forget all that is kept of a user: devices, levels of trust, sessions with them."""
-        with self._engine.step() as step:
-            for device in self._engine.devices.of_user(step, user_id):
-                self._engine.olm.drop_sessions(step, device)
-            for space in (spaces.DEVICES, spaces.TRUST, spaces.UNWEDGED, spaces.REQUESTS):
-                for key, _ in list(step.scan(space, f"{user_id} ")):
-                    step.remove(space, key)
-            step.remove(spaces.TRACKED, user_id)
+        """Forget all that is kept of a user: devices, levels of trust, sessions with them, requests."""
+        engine = self._engine
+        with engine.step() as step:
+            forget_user(step, engine.devices, engine.olm, engine.outbound, user_id)
 
     # ------------------------------------------------------------ sessions
 
@@ -150,6 +166,11 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
         self._engine.send_dummies([device for device in devices if device not in failed])
         self._requests.send_queue()
         return dict(failed)
+
+    def sessions(self, device: DeviceInfo) -> list[SessionInfo]:
+        """Return what is known of the sessions with a device, the one in use first; to look at, and no more."""
+        with self._engine.step() as step:
+            return self._engine.olm.sessions(step, device)
 
     def missing_sessions(self, user_ids: Iterable[str]) -> list[DeviceInfo]:
         """Return the active devices of users that we have no session with."""
@@ -205,15 +226,13 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
         Raises:
             TransportError, HTTPError, DecodeError: the server could not be asked.
         """
-        own = self._engine.own
         found: list[str] = []
-        answer = self._client.call(QueryKeys({own.user_id: [own.device_id]})).raw
-        published = answer.get("device_keys", {}).get(own.user_id, {}).get(own.device_id)
+        published = self._requests.published_keys()
         if published is None:
             found.append("the server has no keys of this device: they are published again")
             with self._engine.step() as step:
                 self._engine.account.forget_upload(step)
-        elif published.get("keys", {}).get(f"curve25519:{own.device_id}") != own.curve25519:
+        elif not self._requests.is_ours(published):
             found.append("the server has other keys for this device: log in anew, with a store of its own")
         self._requests.send_outgoing()
         return found
@@ -248,18 +267,9 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
         self._client.forget_engine()
 
     def explain(self, event: Event) -> str:
-        """Say in plain words why an event cannot be read, and what would help."""
-        if event.encryption is None:
-            return "it is not encrypted" if event.type != "m.room.encrypted" else "nobody tried to read it yet"
-        error = event.encryption.error
-        if error is None:
-            return "it can be read"
-        advice = {
-            "missing_room_key": "its sender's device must share the key: wait for it, or import it from a key file",
-            "unknown_message_index": "our key begins after it: import the key from a device that was there",
-            "replayed": "somebody sent it again as another event: do not trust this server",
-            "mismatched_sender": "somebody changed who sent it: do not trust this server",
-            "mismatched_room": "somebody moved it from another room: do not trust this server",
-        }
-        code = getattr(error, "code", "")
-        return f"{error}; {advice.get(code, 'nothing can be done about it here')}"
+        """Say in plain words why an event cannot be read, and what would help; or who wrote it where it can.
+
+        Args:
+            event: as a listener or a call gave it; one that nobody tried to read yet is tried now.
+        """
+        return explanation(self._client.opened(event) if event.encryption is None else event)

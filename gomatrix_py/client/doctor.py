@@ -13,7 +13,7 @@ import attrs
 from ..api.login import WhoAmI
 from ..api.media import GetMediaConfig
 from ..api.server import GetVersions
-from ..errors import HTTPError, MatrixError, TransportError, UnknownToken, UserDeactivated, UserLocked
+from ..errors import HTTPError, MatrixError, StoreCorrupt, TransportError, UnknownToken, UserDeactivated, UserLocked
 from ..http.endpoint import Endpoint, Target
 from ..http.messages import HttpResponse, Limits
 from ..http.retry import RetryPolicy
@@ -75,6 +75,9 @@ class DoctorMethods(SyncMethods):
         """Let what a check raises be a finding of its own."""
         try:
             yield from check()
+        except StoreCorrupt as error:
+            advice = "stop the client and restore the file from a backup"
+            yield Finding(Level.PROBLEM, topic, str(error), advice)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the patient, the doctor says it
             yield Finding(Level.PROBLEM, topic, f"it could not be checked: {error or type(error).__name__}")
 

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import attrs
 
-from ..api.room_events import GetStateEvent, RespSendEvent
 from ..api.sync import EventList, SyncResponse
 from ..cancellation import CancelToken
 from ..codec import dumps, loads
-from ..crypto import spaces
-from ..crypto.backend import BackendName
-from ..crypto.engine import Engine, SyncChanges, SyncStep
+from ..crypto.device_info import DeviceInfo
+from ..crypto.engine import Engine
+from ..crypto.exchanges import SyncChanges, SyncStep
 from ..crypto.outbound import SessionReplaced
 from ..crypto.sharing import EncryptionReport
-from ..crypto.trust import TrustPolicy
-from ..crypto.vault import Passphrase, StoreKey
 from ..crypto.waiting import now_readable
 from ..errors import (
     DecodeError,
     DecryptionFailed,
     HTTPError,
     MatrixError,
-    NotFound,
     RequestCancelled,
     StoreError,
     TransportError,
@@ -37,76 +34,38 @@ from ..errors import (
 from ..events import Event, EventSource
 from ..events.encryption_info import EncryptionInfo
 from ..http.endpoint import Endpoint
-from ..store import InMemoryStore, is_sync_storer
+from ..store import is_sync_storer
 from ..store.key_values import key_values_of
 from ..store.outbox import OutboxKind, OutboxRow
 from ..store.records import InboxRow, SyncBatch
-from ..sync import StoringSyncer
+from ..sync import DefaultSyncer, StoringSyncer
 from .client import Client
-from .client_warnings import StoreRolledBack
+from .client_warnings import DeviceKeysChanged, StoreRolledBack
+from .crypto_checkup import encryption_findings
 from .crypto_handle import TRUST_CONTEXT, CryptoHandle
+from .crypto_options import Crypto
 from .crypto_requests import CryptoRequests, EncryptingClient
-from .diagnosis import Finding, Level
+from .crypto_signing_in import CryptoSigningIn
+from .device_messages import journalled, opened_message
+from .diagnosis import Finding
 from .encrypted_media import EncryptedMediaMethods
 from .opened_answers import open_events
 from .outgoing import SENT_IN_PLAIN
-from .saved_sessions import store_key_from_keyring
+from .own_changes import OwnChanges, room_changed_by
 from .sync_runs import SyncRun
 
-__all__ = ["Crypto", "CryptoClient", "CryptoMixin"]
+__all__ = ["CryptoClient", "CryptoMixin"]
 
 R = TypeVar("R")
 
 log = logging.getLogger("gomatrix_py.crypto")
 
 ENCRYPTED = "m.room.encrypted"
+ENCRYPTION = ("m.room.encryption", "")
+REPORTS = 1000
 
 
-@attrs.frozen
-class Crypto:
-    """How a client encrypts.
-
-    Attributes:
-        key: what the store's secrets are encrypted under: 32 bytes, or a passphrase as text. A store in memory
-            needs none.
-        trust: who may read what is sent; `TrustOnFirstUse` where it is None.
-        library: "vodozemac" or "olm"; vodozemac where both are installed.
-    """
-
-    key: StoreKey | str | None = attrs.field(default=None, repr=False)
-    trust: TrustPolicy | None = None
-    library: BackendName | None = None
-
-    @classmethod
-    def with_keyring(cls, name: str, **options: Any) -> Crypto:
-        """Return options whose key is kept by the system's keyring; it is made where there is none.
-
-        Args:
-            name: under which the keyring keeps it, such as ``my bot's store``.
-            options: the other attributes.
-
-        Raises:
-            UsageError: the keyring package is not installed.
-            SessionError: the keyring cannot be used.
-        """
-        return cls(store_key_from_keyring(name), **options)
-
-    def store_key(self, store: object) -> StoreKey:
-        """Return the key for a store.
-
-        Raises:
-            UsageError: the store outlives the process, and no key was given.
-        """
-        if isinstance(self.key, str):
-            return Passphrase(self.key)
-        if self.key is not None:
-            return self.key
-        if isinstance(store, InMemoryStore):
-            return os.urandom(32)
-        raise UsageError("a store that outlives the process needs a key: Crypto(key=…), 32 bytes or a passphrase")
-
-
-class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
+class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClient):
     """Encryption for a `Client`; see there, and `Crypto`.
 
     Args:
@@ -125,10 +84,13 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
     ) -> None:
         self.crypto_options = crypto or Crypto()
         self._engine: tuple[tuple[object, str, str], Engine] | None = None
-        self._reports: dict[str, EncryptionReport] = {}
+        self._making_engine = threading.RLock()
+        self._requests: CryptoRequests | None = None
+        self._reports: OrderedDict[tuple[str, str], EncryptionReport] = OrderedDict()
         self._asked_after_uploads = 0
         self._held_back = 0
-        self._plain_rooms: set[str] = set()
+        self._plain_at: dict[str, float] = {}
+        self.own_changes = OwnChanges()
         self._asked_device_id = ""
         super().__init__(homeserver_url, user_id, access_token, **options)
 
@@ -152,28 +114,36 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
         if not self.own_user_id() or not self.device_id:
             raise UsageError("encryption needs a device: log in with a password or a token of a device")
         identity = (self.store, self.user_id, self.device_id)
-        if self._engine is None or self._engine[0] != identity:
-            key_values = key_values_of(self.store)
-            if key_values is None or not is_sync_storer(self.store):
-                raise UsageError("this store cannot keep what encryption needs: use InMemoryStore or SQLiteStore")
-            options = self.crypto_options
-            engine = Engine(
-                key_values,
-                self.user_id,
-                self.device_id,
-                options.store_key(self.store),
-                library=options.library,
-                policy=options.trust,
-                clock=self.clock,
-            )
-            if getattr(self.store, "was_rolled_back", False):
-                engine.note_rolled_back()
-            self._engine = identity, engine
-        return self._engine[1]
+        with self._making_engine:  # two on one store would go by two locks, and use one ratchet twice
+            if self._engine is None or self._engine[0] != identity:
+                self._engine = identity, self._new_engine()
+            return self._engine[1]
+
+    def _new_engine(self) -> Engine:
+        key_values = key_values_of(self.store)
+        if key_values is None or not is_sync_storer(self.store):
+            raise UsageError("this store cannot keep what encryption needs: use InMemoryStore or SQLiteStore")
+        options = self.crypto_options
+        engine = Engine(
+            key_values,
+            self.user_id,
+            self.device_id,
+            options.store_key(self.store),
+            library=options.library,
+            policy=options.trust,
+            clock=self.clock,
+        )
+        if getattr(self.store, "was_rolled_back", False):
+            engine.note_rolled_back()
+        engine.on_rolled_back = self._warn_of_old_keys
+        return engine
 
     @property
     def _crypto_requests(self) -> CryptoRequests:
-        return CryptoRequests(self, self.engine)
+        engine = self.engine
+        if self._requests is None or self._requests.engine is not engine:
+            self._requests = CryptoRequests(self, engine)
+        return self._requests
 
     @contextmanager
     def holding_back(self) -> Iterator[None]:
@@ -185,10 +155,14 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
             self._held_back -= 1
         self._crypto_requests.after_sync()
 
-    def warn_of_old_keys(self) -> None:
-        """Say that the server knows other keys than this store."""
+    def _warn_of_old_keys(self) -> None:
+        """Say that more was sent than this store knows of."""
         place = str(getattr(self.store, "path", None) or self.store)
-        self._warn(StoreRolledBack(place, "the server knows other keys under the ids of ours"))
+        self._warn(StoreRolledBack(place, "more was sent from this device than it knows of: its keys are made anew"))
+
+    def warn_of_changed_keys(self, device: DeviceInfo) -> None:
+        """Say that the server gave other keys to a device."""
+        self._warn(DeviceKeysChanged(device.user_id, device.device_id, device.fingerprint))
 
     def deliver_late(self, keys: Sequence[tuple[str, str]]) -> None:
         """Tell the listeners of events that waited for these keys; they are journalled first, as any others."""
@@ -212,20 +186,7 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
     def _encryption_findings(self) -> list[Finding]:
         if not self.user_id:
             return []
-        engine = self.engine
-        with engine.step() as step:
-            waiting = sum(1 for _ in step.scan(spaces.WAITING))
-            is_due = engine.account.needs_upload(step)
-        queued = len(engine.queued_messages())
-        found = [Finding(Level.OK, "encryption", f"by {engine.backend.name}, device {engine.own.device_id}")]
-        if is_due:
-            found.append(Finding(Level.WARNING, "encryption", "keys of ours must go up", "sync once"))
-        if queued:
-            found.append(Finding(Level.WARNING, "encryption", f"{queued} messages to devices wait", "sync once"))
-        if waiting:
-            advice = "wait for their keys, or import a key file"
-            found.append(Finding(Level.WARNING, "encryption", f"{waiting} events cannot be read", advice))
-        return found
+        return encryption_findings(self._crypto_requests)
 
     def _introduce_syncer(self) -> None:
         super()._introduce_syncer()
@@ -253,6 +214,7 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
         except (TransportError, HTTPError, DecodeError) as error:  # it is wanted again, and stops no reading
             log.warning("what encryption wants sent must wait: %s", error)
         self._asked_after_uploads = self.engine.uploads
+        self.own_changes.note_asked()
         response, since = super()._next_answer(run, *args)
         # whose device wrote a message is known only where the devices of its sender are
         senders = {event.sender for event in response.to_device.events if event.type == ENCRYPTED}
@@ -265,6 +227,7 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
 
     def _process(self, run: SyncRun, response: SyncResponse, since: str) -> None:
         super()._process(run, response, since)
+        self.own_changes.note_answered()
         self.engine.note_readings()
         if self._held_back:
             return
@@ -288,14 +251,14 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
     def _note_encrypted_rooms(self, batch: SyncBatch) -> None:
         for delta in batch.rooms:
             for kind, key, json in delta.all_state() if b"m.room.encryption" in _state_bytes(delta) else ():
-                if (kind, key) == ("m.room.encryption", ""):
+                if (kind, key) == ENCRYPTION:
                     self.engine.note_encrypted(delta.room_id, Event.from_json(json, delta.room_id).content)
 
     def _rows(self, inbox: Sequence[InboxRow], taken: SyncStep) -> list[InboxRow]:
         """Return what the listeners are told: to-device events as they were meant, and what can be read now."""
         wanting = self.syncer.listeners.wanting if isinstance(self.syncer, StoringSyncer) else None
         rows = [
-            InboxRow("", "", EventSource.TO_DEVICE, arrival.event.json)
+            InboxRow("", "", EventSource.TO_DEVICE, journalled(arrival))
             for arrival in taken.arrivals
             if arrival.is_for_application and (wanting is None or wanting(EventSource.TO_DEVICE, arrival.event.type))
         ]
@@ -306,8 +269,8 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
     # ------------------------------------------------------------ reading
 
     def _open_event(self, event: Event, row: InboxRow) -> Event:
-        if not event.room_id or event.is_state:
-            return event
+        if row.source is EventSource.TO_DEVICE:
+            return opened_message(event, self.engine.device_with)
         return self.opened(event, was_late=not row.event_id)
 
     def opened(self, event: Event, *, was_late: bool = False) -> Event:
@@ -317,7 +280,7 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
             event: of a room, with its `room_id`.
             was_late: whether it could not be read before.
         """
-        if event.type != ENCRYPTED or event.is_state:
+        if event.type != ENCRYPTED or event.is_state or not event.content:  # nothing is left of what was redacted
             return event
         try:
             found = self.engine.decrypt(event)
@@ -337,9 +300,18 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
         )
         return event.opened(found.type, found.content, info)
 
+    def _as_written(self, event: Event) -> Event:
+        return self.opened(event)
+
     def call(self, endpoint: Endpoint[R], **options: Any) -> R:
         """Send a declared request and return its parsed answer, encrypted events in it opened; see `Client.call`."""
-        answer: Any = super().call(endpoint, **options)
+        try:
+            answer: Any = super().call(endpoint, **options)
+        finally:
+            room_id = room_changed_by(endpoint)
+            if room_id:  # whatever became of it: nothing may follow in the clear, or for those who were there before
+                self.own_changes.note(room_id)
+                self._plain_at.pop(room_id, None)
         is_event = isinstance(answer, Event)
         if is_event:
             answer = self.opened(answer)
@@ -349,11 +321,22 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
 
     # ------------------------------------------------------------ sending
 
-    def _sent(self, row: OutboxRow) -> RespSendEvent:
-        answer = super()._sent(row)
-        # a field of the answer would be read from what the server says
-        setattr(answer, "encryption", self._reports.pop(row.txn_id, None))  # noqa: B010
-        return answer
+    def encryption_report(self, row: OutboxRow) -> EncryptionReport | None:
+        """Return how a row of the outbox was encrypted, None where it was not (yet).
+
+        For what was queued; `send_text` and all others that send return it as `encryption`. Who got the key is
+        known of the last thousand only, and while the process lives.
+        """
+        report = self._reports.get((row.room_id, row.txn_id))
+        return report if report is not None or row.event_type != ENCRYPTED else EncryptionReport()
+
+    def _report_of(self, row: OutboxRow) -> EncryptionReport | None:
+        return self.encryption_report(row)
+
+    def _keep_report(self, row: OutboxRow, report: EncryptionReport) -> None:
+        self._reports[row.room_id, row.txn_id] = report
+        while len(self._reports) > REPORTS:
+            self._reports.popitem(last=False)
 
     @property
     def _device_ids(self) -> tuple[str, ...]:
@@ -365,28 +348,33 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
         known = self.engine.room_settings(room_id)
         if known is not None:
             return known
-        found = super()._must_encrypt(room_id)
-        if found is None and self.store.load_room(room_id) is None:
-            found = self._asked(room_id)
+        found = self._known_encryption(room_id)
+        if found is None and not self._is_surely_plain(room_id):
+            found = self._ask_for_encryption(room_id)
+            self._plain_at[room_id] = self.engine.clock.monotonic()
         if found is not None:
             self.engine.note_encrypted(room_id, dict(found))
         return found
 
+    def _is_surely_plain(self, room_id: str) -> bool:
+        """Tell whether the server said that a room is plain, and would have told us of a change.
+
+        What the store says is as old as the last sync of a job that only sends.
+        """
+        asked_at = self._plain_at.get(room_id)
+        hears_of_all = self.engine.freshness.is_following and isinstance(self.syncer, DefaultSyncer)
+        return asked_at is not None and (hears_of_all or self.engine.freshness.holds(asked_at))
+
     def _check_may_speak(self, room_id: str) -> None:
         """Nothing is refused: what goes into an encrypted room is encrypted."""
 
-    def _asked(self, room_id: str) -> Mapping[str, Any] | None:
-        """Ask the server, once, how a room that we never synced is encrypted."""
-        if room_id in self._plain_rooms:
-            return None
-        try:
-            return self.call(GetStateEvent(room_id, "m.room.encryption"))
-        except NotFound:
-            self._plain_rooms.add(room_id)
-            return None
+    def _known_encryption(self, room_id: str) -> Mapping[str, Any] | None:
+        known = self.engine.room_settings(room_id)
+        return known if known is not None else super()._known_encryption(room_id)
 
     def _sealed(self, row: OutboxRow, cancel: CancelToken | None) -> OutboxRow:
         if row.kind is not OutboxKind.EVENT or row.event_type in SENT_IN_PLAIN:
+            self._note_sealed_before(row)
             return row
         settings = self._must_encrypt(row.room_id)
         if settings is None:
@@ -397,12 +385,17 @@ class CryptoMixin(EncryptedMediaMethods, Client, EncryptingClient):
                 self._seal(row, report)
                 return row
 
+    def _note_sealed_before(self, row: OutboxRow) -> None:
+        """Take in a row that an earlier process encrypted and did not bring to its end."""
+        if row.event_type == ENCRYPTED and (row.room_id, row.txn_id) not in self._reports:
+            self._keep_report(row, EncryptionReport(str(loads(row.content).get("session_id", ""))))
+
     def _seal(self, row: OutboxRow, report: EncryptionReport) -> None:
         content = loads(row.content)
         with self.engine.encrypt(row.room_id, report.session_id, row.event_type, content) as (encrypted, changes):
             row.event_type, row.content = ENCRYPTED, dumps(encrypted, ascii_only=True)
             self.outbox.rows.update([row], changes=changes)  # before a byte of it leaves
-        self._reports[row.txn_id] = report
+        self._keep_report(row, report)
 
 
 class CryptoClient(CryptoMixin, Client):

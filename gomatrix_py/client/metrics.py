@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -11,10 +10,10 @@ import attrs
 
 from ..errors import MatrixError
 from ..http.messages import HttpRequest, HttpResponse
-from ..send.outbox import Outbox
 from ..store.outbox import OutboxRow, OutboxState
 from ..sync import StoringSyncer
 from ..sync.storing_syncer import Processed
+from .base import BY_HAND
 from .outgoing import OutgoingMethods
 
 __all__ = ["Counters", "Metric", "MetricListener", "MetricMethods", "Total"]
@@ -31,7 +30,8 @@ class Metric:
     Attributes:
         name: what was measured, with its unit at the end:
 
-            - ``request_seconds``: one try of a request; labels ``route``, ``status`` (or the kind of error).
+            - ``request_seconds``: one try of a request; labels ``route``, a path without ids, and
+              ``status`` (or the kind of error).
             - ``sync_bytes``, ``sync_events``: the size of an answer, and how many events listeners wait for.
             - ``sync_plan_seconds``, ``sync_commit_seconds``, ``sync_deliver_seconds``: what processing it took.
             - ``in_flight``: how many events are with the workers after it.
@@ -91,7 +91,6 @@ class MetricMethods(OutgoingMethods):
     def _set_up(self) -> None:
         super()._set_up()
         self._metric_listeners: tuple[MetricListener, ...] = ()
-        self._measured_outbox: Outbox | None = None
 
     def on_metric(self, callback: MetricListener) -> MetricListener:
         """Call a function with each `Metric`; also as a decorator, or with `Counters`, which add them up."""
@@ -99,6 +98,7 @@ class MetricMethods(OutgoingMethods):
         self._metric_listeners = (*self._metric_listeners, callback)
         if is_first:
             self.on_response(self._measure_request)
+            self._watch_rows(self._measure_row)
             self._introduce_syncer()
         return callback
 
@@ -108,18 +108,12 @@ class MetricMethods(OutgoingMethods):
             return
         if isinstance(self.syncer, StoringSyncer):
             self.syncer.on_processed = self._measure_sync
-        with contextlib.suppress(MatrixError):  # a store that waits for a login has no outbox yet
-            self._measure_outbox()
-
-    def _measure_outbox(self) -> None:
-        outbox = self.outbox
-        if self._measured_outbox is not outbox:
-            self._measured_outbox = outbox
-            outbox.on_change(self._measure_row)
 
     def _measure_request(self, request: HttpRequest, outcome: HttpResponse | MatrixError, seconds: float) -> None:
         status = str(outcome.status) if isinstance(outcome, HttpResponse) else type(outcome).__name__
-        self._tell_metric(Metric("request_seconds", seconds, {"route": request.route, "status": status}))
+        # what was asked by hand has no template, and its paths may hold ids without end
+        route = f"{request.method}{BY_HAND}" if request.route.endswith(BY_HAND) else request.route
+        self._tell_metric(Metric("request_seconds", seconds, {"route": route, "status": status}))
 
     def _measure_sync(self, done: Processed) -> None:
         for name, value in (
@@ -132,8 +126,6 @@ class MetricMethods(OutgoingMethods):
             self._tell_metric(Metric(name, value))
         if isinstance(self.syncer, StoringSyncer):
             self._tell_metric(Metric("in_flight", self.syncer.delivery.in_flight))
-        with contextlib.suppress(MatrixError):
-            self._measure_outbox()
 
     def _measure_row(self, row: OutboxRow) -> None:
         is_new = row.state is OutboxState.SENDING and not row.tries  # kept as being sent from the start

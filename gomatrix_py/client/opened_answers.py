@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..api.legacy import RespEvents, RespInitialSync, RespRoomInitialSync
+from ..api.push import RespNotifications
 from ..api.room_history import Context, RespMessages, RespRelations, RespThreads
 from ..api.search import RespSearch
 from ..events import Event
 
 __all__ = ["open_events"]
 
-_PAGES = (RespMessages, RespRelations, RespThreads)
+_PAGES = (RespMessages, RespRelations, RespThreads, RespEvents)
 
 
 def open_events(answer: Any, opened: Callable[[Event], Event]) -> bool:
@@ -25,9 +27,21 @@ def open_events(answer: Any, opened: Callable[[Event], Event]) -> bool:
             answer.event = opened(answer.event)
     elif isinstance(answer, RespSearch):
         _open_results(answer, opened)
+    elif isinstance(answer, RespNotifications):
+        for one in answer.notifications:
+            one.event = opened(_placed(one.event, one.room_id))
+    elif isinstance(answer, (RespInitialSync, RespRoomInitialSync)):
+        for room in answer.rooms if isinstance(answer, RespInitialSync) else [answer]:
+            if room.messages is not None:
+                room.messages.chunk = [opened(_placed(event, room.room_id)) for event in room.messages.chunk]
     else:
         return False
     return True
+
+
+def _placed(event: Event, room_id: str) -> Event:
+    event.room_id = event.room_id or room_id
+    return event
 
 
 def _open_results(answer: RespSearch, opened: Callable[[Event], Event]) -> None:

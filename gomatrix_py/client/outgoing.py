@@ -10,18 +10,19 @@ from typing import Any
 import attrs
 
 from ..api.base import carries_out
-from ..api.room_events import RedactEvent, RespSendEvent, SendMessageEvent
+from ..api.room_events import GetStateEvent, RedactEvent, RespSendEvent, SendMessageEvent
 from ..api.room_history import GetMessages
 from ..api.sync import SyncResponse
 from ..cancellation import CancelToken
 from ..codec import dumps, loads, unstructure
-from ..errors import EncryptionRequired, SendError, UsageError
+from ..errors import EncryptionRequired, NotFound, SendError, TransportError, UsageError
 from ..events import Event
 from ..events.sizes import check_event_size
 from ..http.endpoint import Endpoint
 from ..http.retry import RetryPolicy
 from ..send.echoes import echoes_in, local_echo
 from ..send.outbox import Outbox
+from ..send.row_sender import RowWatcher
 from ..store.outbox import MemoryOutbox, OutboxKind, OutboxRow, OutboxState, OutboxStorer, outbox_of
 from ..sync.handling import next_transaction_id
 from ..times import Moment, in_milliseconds
@@ -43,6 +44,8 @@ class OutgoingMethods(BaseClient):
         super()._set_up()
         self._made_outbox: tuple[object, Outbox] | None = None
         self._outbox_lock = threading.Lock()
+        self._row_watchers: list[RowWatcher] = []
+        self._asked_rooms: dict[str, Mapping[str, Any] | None] = {}
 
     @property
     def outbox(self) -> Outbox:
@@ -56,8 +59,18 @@ class OutgoingMethods(BaseClient):
             with self._outbox_lock:  # two of them would not wait for each other
                 made = self._made_outbox
                 if made is None or made[0] is not store:
-                    made = self._made_outbox = store, self._new_outbox(outbox_of(store))
+                    outbox = self._new_outbox(outbox_of(store))
+                    for watcher in self._row_watchers:
+                        outbox.on_change(watcher)
+                    made = self._made_outbox = store, outbox
         return made[1]
+
+    def _watch_rows(self, watcher: RowWatcher) -> None:
+        """Call a function with each row that changes, whatever store the client is given later."""
+        with self._outbox_lock:
+            self._row_watchers.append(watcher)
+            if self._made_outbox is not None:
+                self._made_outbox[1].on_change(watcher)
 
     def _new_outbox(self, rows: OutboxStorer | None) -> Outbox:
         return Outbox(
@@ -102,7 +115,8 @@ class OutgoingMethods(BaseClient):
         Raises:
             UsageError: it is too large, or no JSON; nothing was sent.
             SendBlocked: an earlier message of the room waits and cannot be sent; this one was not tried.
-            EncryptionRequired: the room is encrypted, and this client cannot encrypt; nothing was sent.
+            EncryptionRequired: the room is encrypted, and this client cannot encrypt; nothing was sent. About a
+                room that never came in a sync the server is asked, once.
             TransportError, HTTPError, DecodeError: where it may have been sent all the same, it stays in the
                 outbox; the same `txn_id`, or `outbox.flush()`, settles it without sending it twice.
             SendError: the same `txn_id` was used long ago, and nobody can tell any more whether it was sent.
@@ -128,7 +142,15 @@ class OutgoingMethods(BaseClient):
 
     def _sent(self, row: OutboxRow) -> RespSendEvent:
         sent = self.outbox.send(row)
-        return RespSendEvent(sent.event_id, raw={"event_id": sent.event_id})
+        answer = RespSendEvent(sent.event_id, raw={"event_id": sent.event_id})
+        report = self._report_of(sent)
+        if report is not None:  # a field of the answer would be read from what the server says
+            setattr(answer, "encryption", report)  # noqa: B010
+        return answer
+
+    def _report_of(self, row: OutboxRow) -> Any:
+        """Return how what was sent was encrypted, None where it was not."""
+        return None
 
     # ------------------------------------------------------------ sending later
 
@@ -185,7 +207,7 @@ class OutgoingMethods(BaseClient):
                 if event is not None:
                     listener(event)
 
-        self.outbox.on_change(watch)
+        self._watch_rows(watch)
         return listener
 
     def _settle_echoes(self, response: SyncResponse) -> None:
@@ -268,10 +290,31 @@ class OutgoingMethods(BaseClient):
             )
 
     def _must_encrypt(self, room_id: str) -> Mapping[str, Any] | None:
-        """Return how a room wants to be encrypted, None where we do not know that it does."""
+        """Return how a room wants to be encrypted, None where it does not.
+
+        The server is asked, once, about a room that never came in a sync. What it cannot say stops the sending.
+        """
+        found = self._known_encryption(room_id)
+        if found is None and self.store.load_room(room_id) is None:
+            if room_id not in self._asked_rooms:
+                self._asked_rooms[room_id] = self._ask_for_encryption(room_id)
+            return self._asked_rooms[room_id]
+        return found
+
+    def _known_encryption(self, room_id: str) -> Mapping[str, Any] | None:
+        """Return how a room wants to be encrypted, as far as we know without asking."""
         room = self.store.load_room(room_id)
         event = room.get_state_event("m.room.encryption") if room is not None else None
         return event.content if event is not None else None
+
+    def _ask_for_encryption(self, room_id: str) -> Mapping[str, Any] | None:
+        try:
+            return self.call(GetStateEvent(room_id, "m.room.encryption"), retry=self._once)
+        except NotFound:
+            return None
+        except TransportError as error:
+            error.was_sent = False  # nothing was, of what is to be sent
+            raise
 
     def _find_sent(self, row: OutboxRow) -> str | None:
         """Look for a row among the room's history: the server has forgotten its transaction id by now.

@@ -136,8 +136,10 @@ class PollMethods(SendingMethods, ConversationMethods):
                 levels.append(self._power_levels(start.room_id))
             return levels[0].may_redact(user_id)
 
+        is_secret = start.encryption is not None  # votes in the clear may then be anybody's
         related = self.relations_iter(start.room_id, start.event_id, "m.reference")
-        return count_votes(start, content, related, may_end)
+        counting = (event for event in related if event.encryption is not None or not is_secret)
+        return count_votes(start, content, counting, may_end)
 
     def _power_levels(self, room_id: str) -> PowerLevels:
         room = _Founding(RoomState(room_id))

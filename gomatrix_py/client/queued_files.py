@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ..cancellation import CancelToken
 from ..codec import loads
-from ..errors import EncryptionRequired, MatrixError, TransportError, UsageError
+from ..errors import EncryptionRequired, MatrixError, UsageError
 from ..send.row_sender import pending_uri
 from ..store.outbox import OutboxKind, OutboxRow
 from .attachments import AttachmentMethods
@@ -54,8 +54,7 @@ class QueuedFileMethods(AttachmentMethods):
         from ..media.prepare import prepare
         from ..media.sources import opened
 
-        with suppress(TransportError):  # it is asked again before anything leaves
-            self._check_room_is_plain(room_id)
+        self._check_is_plain(room_id, self._known_encryption(room_id))  # the server is asked before it leaves
         path = Path(path).absolute()
         with opened(path) as file:
             known = prepare(file, filename=filename, mimetype=mimetype, with_thumbnail=False)
@@ -75,15 +74,16 @@ class QueuedFileMethods(AttachmentMethods):
             self.outbox.cancel(upload.id)
             raise
 
-    def _check_room_is_plain(self, room_id: str) -> None:
-        if not self.allow_plaintext and self._must_encrypt(room_id) is not None:
+    def _check_is_plain(self, room_id: str, encryption: Mapping[str, Any] | None) -> None:
+        if encryption is not None and not self.allow_plaintext:
             raise EncryptionRequired(f"{room_id} is encrypted: files for it are sent at once, by send_file")
 
     def _transmit(self, row: OutboxRow, cancel: CancelToken | None) -> str:
         if row.kind is not OutboxKind.UPLOAD:
             return super()._transmit(row, cancel)
         self._check_ours(row)
-        self._check_room_is_plain(row.room_id)
+        if not self.allow_plaintext:
+            self._check_is_plain(row.room_id, self._must_encrypt(row.room_id))
         wanted = loads(row.content)
         path = Path(wanted["path"])
         if not path.is_file() or path.stat().st_size != wanted["size"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import stat
 import time
@@ -29,6 +30,8 @@ LOOK_S = 0.02
 _FORMAT = 1
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _MAX_BYTES = 64 * 1024
+_LEFT_OVER_S = 60
+"""Another process may be writing right now, which takes moments."""
 _TEXTS = (
     "homeserver_url",
     "user_id",
@@ -92,6 +95,7 @@ class Session:
                 with contextlib.suppress(OSError):
                     os.unlink(fresh)
                 raise
+            _remove_left_over(path)
             _sync_folder(path.parent)
         except OSError as error:
             raise SessionError(f"the session cannot be saved to {path}: {error.strerror or error}") from error
@@ -194,6 +198,16 @@ def _check_owner(path: Path, about: os.stat_result) -> None:
             raise SessionError(f"{path} belongs to another user of this machine")
         if about.st_mode & 0o077:
             raise SessionError(f"others may read {path}, which holds tokens: run chmod 600 on it")
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove what a process left beside a file that was killed while it wrote it: there are tokens in it."""
+    left = re.compile(re.escape(f".{path.name}.") + r"[0-9]+-[0-9a-f]+")
+    now = path.stat().st_mtime  # by the clock of the file system, as all of them
+    for one in path.parent.iterdir():
+        with contextlib.suppress(OSError):
+            if left.fullmatch(one.name) and now - one.lstat().st_mtime > _LEFT_OVER_S:
+                one.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

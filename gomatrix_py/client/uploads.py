@@ -132,7 +132,8 @@ class UploadMethods(MediaMethods):
     def upload_link(self, link: str, *, max_bytes: int = 64 * MEBIBYTE) -> RespMediaUpload:
         """Fetch an http(s) URL and upload what is there. The access token does not go along.
 
-        Do not pass links from strangers: your machine may reach hosts that theirs cannot.
+        Pass links from strangers only to a client with `block_private_addresses`: your machine may reach hosts
+        that theirs cannot.
 
         Args:
             link: the URL.

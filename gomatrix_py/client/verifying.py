@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable
 
 from ..crypto.device_info import DeviceInfo
@@ -11,7 +12,7 @@ from ..crypto.verification import AutoAccept, Outgoing, State, Symbol, Verificat
 from ..errors import UsageError
 from .crypto_requests import CryptoRequests
 
-__all__ = ["DeviceVerification", "VerificationMethods"]
+__all__ = ["DeviceVerification", "VerificationListener", "VerificationMethods"]
 
 
 class DeviceVerification:
@@ -43,6 +44,16 @@ class DeviceVerification:
         return self.verification.other_device
 
     @property
+    def is_ours(self) -> bool:
+        """True where our side asked for it."""
+        return self.verification.is_ours
+
+    @property
+    def cancel_code(self) -> str:
+        """Why it was cancelled, such as ``m.mismatched_sas``; "" where it was not."""
+        return self.verification.cancel_code
+
+    @property
     def is_finished(self) -> bool:
         """True once it ended, well or not."""
         return self.verification.is_finished
@@ -54,9 +65,13 @@ class DeviceVerification:
 
     @property
     def emoji(self) -> tuple[Symbol, ...]:
-        """What to compare, () while there is nothing yet."""
+        """What to compare, named in English; () while there is nothing yet, or the other side shows no emoji."""
+        return self.emoji_in("en")
+
+    def emoji_in(self, language: str) -> tuple[Symbol, ...]:
+        """Return `emoji` with the names of a language, such as "de"; `crypto.verification.LANGUAGES` are there."""
         try:
-            return self.verification.emoji
+            return self.verification.emoji_in(language)
         except UsageError:
             return ()
 
@@ -102,16 +117,34 @@ class DeviceVerification:
 
     def _do(self, act: Callable[[Step], list[Outgoing]]) -> None:
         self._engine.verify(act)
+        self._engine.verifications.tell()
         self._requests.send_queue()
 
+    def show(self, language: str = "en") -> None:
+        """Print what to compare, in a terminal or a notebook; a notebook shows the verification itself larger.
+
+        Args:
+            language: of the names.
+        """
+        print(self._text(language))
+
+    def _text(self, language: str) -> str:
+        if not self.decimals:
+            return f"there is nothing to compare: the verification is {self.state.value}"
+        return as_text(self.emoji_in(language), self.decimals)
+
     def __str__(self) -> str:
-        return as_text(self.emoji, self.decimals)
+        return self._text("en")
 
     def _repr_html_(self) -> str:
-        return as_html(self.emoji, self.decimals)
+        return as_html(self.emoji, self.decimals) if self.decimals else f"<p>{html.escape(str(self))}</p>"
 
     def __repr__(self) -> str:
         return f"<DeviceVerification with {self.user_id}: {self.state.value}>"
+
+
+VerificationListener = Callable[[DeviceVerification], object]
+"""Called with a verification each time its state has changed."""
 
 
 class VerificationMethods:
@@ -142,6 +175,15 @@ class VerificationMethods:
         verification = self._engine.start_verification(device)
         self._requests.send_queue()
         return self._wrapped(verification)
+
+    def on_verification(self, callback: VerificationListener) -> VerificationListener:
+        """Call a function with each verification that begins or whose `state` changes; also as a decorator.
+
+        It is called by the thread that syncs, or that did something in the verification; what it raises is logged.
+        It may itself accept, start and confirm, but must not wait for the other side: that takes a sync.
+        """
+        self._engine.verifications.listeners.append(lambda run: callback(self._wrapped(run)))
+        return callback
 
     def auto_accept_sas(self, allow: Iterable[str]) -> None:
         """Let a bot verify devices of these users without a person on its side; see `AutoAccept`."""

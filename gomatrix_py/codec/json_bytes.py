@@ -26,6 +26,7 @@ __all__ = [
     "as_bytes",
     "decode_shape",
     "dumps",
+    "dumps_own",
     "fast_decoder",
     "loads",
     "loads_tolerant",
@@ -181,6 +182,20 @@ def _prune(text: str) -> str:
 
 _ASCII = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 _UNICODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def dumps_own(value: Any) -> bytes:
+    """Encode what we made ourselves of plain values, in a tenth of the time: NaN, say, is not told from null.
+
+    Raises:
+        UsageError: a lone surrogate, or something that is not JSON.
+    """
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        raise UsageError("the text holds a lone surrogate (U+D800 to U+DFFF), which cannot be kept") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"the value cannot be kept as JSON: {error}") from None
 
 
 def dumps(value: Any, *, ascii_only: bool = False) -> bytes:

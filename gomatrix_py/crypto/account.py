@@ -17,6 +17,7 @@ from ..errors import CryptoError
 from . import spaces
 from .backend import backend_of_pickle, tagged
 from .backend.base import Account, Backend
+from .pacing import Pace
 from .signing import sign_json
 from .steps import Step
 
@@ -28,6 +29,8 @@ ALGORITHMS = ("m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2")
 KEYS_ON_SERVER = 50
 """What is refilled to, once half of it is used up; every library can hold as many."""
 FALLBACK_LIFE_MS = 7 * 24 * 3600 * 1000
+UPLOAD_EVERY_S, UPLOAD_AT_LEAST_EVERY_S = 10.0, 3600.0
+"""A server that says again and again that it has no keys of ours must not be given some at every sync."""
 _KEY = "own"
 _TYPE = "signed_curve25519"
 
@@ -57,6 +60,9 @@ class OwnAccount:
         self.clock = clock
         self._identity: Account | None = None
         self._device_keys: dict[str, Any] | None = None
+        self._was_refused = False
+        self._has_offered = False
+        self._pace = Pace(clock, UPLOAD_EVERY_S, UPLOAD_AT_LEAST_EVERY_S)
 
     # ------------------------------------------------------------ the account
 
@@ -75,8 +81,8 @@ class OwnAccount:
             self._save(step, record, account)
         elif (record["user_id"], record["device_id"]) != (self.user_id, self.device_id):
             raise CryptoError(
-                f"these keys belong to {record['user_id']} {record['device_id']}:"
-                " a new device needs a store of its own"
+                f"the keys in this store belong to {record['user_id']}, device {record['device_id']}: go on as that"
+                " device, or give another one a store of its own"
             )
         account = self.load(step)
         return OwnKeys(self.user_id, self.device_id, account.ed25519_key, account.curve25519_key)
@@ -129,6 +135,17 @@ class OwnAccount:
             self._device_keys = sign_json(document, account, self.user_id, self.device_id)
         return self._device_keys
 
+    @staticmethod
+    def published_device(step: Step) -> str:
+        """Return the device whose keys a store holds, "" for none; keys that nobody was ever told of are dropped."""
+        record = step.record(spaces.ACCOUNT, _KEY)
+        if record is None:
+            return ""
+        if record.get("was_published", record["is_uploaded"]):
+            return str(record["device_id"])
+        step.remove(spaces.ACCOUNT, _KEY)
+        return ""
+
     # ------------------------------------------------------------ what the server has
 
     def note_counts(self, step: Step, counts: dict[str, int], unused_fallback_types: list[str] | None) -> None:
@@ -140,7 +157,9 @@ class OwnAccount:
             unused_fallback_types: the algorithms of fallback keys nobody used, None where it does not say.
         """
         record = self._record(step)
-        news = {"on_server": int(counts.get(_TYPE, 0))}
+        news = {"on_server": _count(counts)}
+        if news["on_server"]:
+            self._pace.helped()
         if unused_fallback_types is not None and _TYPE not in unused_fallback_types:
             news["fallback_wanted"] = True
         if any(record[name] != value for name, value in news.items()):
@@ -151,9 +170,9 @@ class OwnAccount:
         return bool(self._record(step)["is_uploaded"])
 
     def needs_upload(self, step: Step) -> bool:
-        """Tell whether keys should go up."""
+        """Tell whether keys should go up now."""
         record = self._record(step)
-        return (
+        return self._pace.may_go() and (
             not record["is_uploaded"]
             or record["on_server"] < KEYS_ON_SERVER // 2
             or record["fallback_wanted"]
@@ -167,12 +186,18 @@ class OwnAccount:
     def prepare_upload(self, step: Step) -> UploadKeys:
         """Make the keys that are missing, keep them, and return the request that publishes them.
 
-        The step must be committed before the request is sent. Called again, it returns the same keys.
+        The step must be committed before the request is sent. Called again, it returns the same keys. Where an
+        earlier process never learned what became of them, the request only asks how many the server has: those that
+        arrived may be given away by now, and must not be offered anew.
         """
         record, account = self._record(step), self.load(step)
+        device_keys = None if record["is_uploaded"] else self.device_keys(step)
+        if self._must_ask(record):
+            return UploadKeys(device_keys)
         waiting = account.one_time_keys()
         missing = KEYS_ON_SERVER - record["on_server"] - len(waiting)
-        has_changed = False
+        has_changed = record.get("offered_on") is None
+        record["offered_on"], self._has_offered = record["on_server"], True
         if missing > 0 and not (waiting and record["is_uploaded"]):
             account.generate_one_time_keys(missing)
             has_changed = True
@@ -182,7 +207,6 @@ class OwnAccount:
             has_changed = True
         if has_changed:
             self._save(step, record, account)
-        device_keys = None if record["is_uploaded"] else self.device_keys(step)
         return UploadKeys(
             device_keys,
             {f"{_TYPE}:{key_id}": self._signed(account, key) for key_id, key in account.one_time_keys().items()},
@@ -199,9 +223,17 @@ class OwnAccount:
     def uploaded(self, step: Step, counts: dict[str, int]) -> None:
         """Take in that the server has what `prepare_upload` returned."""
         account, record = self.load(step), self._record(step)
-        account.mark_keys_as_published()
-        record |= {"is_uploaded": True, "fallback_wanted": False, "on_server": int(counts.get(_TYPE, 0))}
+        have_arrived = not self._must_ask(record) or _count(counts) > record["offered_on"]
+        if have_arrived:
+            account.mark_keys_as_published()
+            self._pace.went()
+            record["fallback_wanted"] = False
+        record |= {"is_uploaded": True, "was_published": True, "on_server": _count(counts), "offered_on": None}
         self._save(step, record, account)
+
+    def _must_ask(self, record: dict[str, Any]) -> bool:
+        """Tell whether an earlier process offered keys, and did not learn whether they arrived."""
+        return record.get("offered_on") is not None and not self._has_offered
 
     def refused(self, step: Step) -> None:
         """Take in that the server has other keys under our ids: this store is older than what it says.
@@ -212,10 +244,21 @@ class OwnAccount:
         account = self.load(step)
         account.mark_keys_as_published()
         self.save(step, account)
+        if self._was_refused:  # other keys, and refused again: a server that never takes any
+            self._pace.went()
+        self._was_refused = True
 
     def forget_upload(self, step: Step) -> None:
-        """Publish our device again with the next upload: the server lost its keys."""
-        step.put_record(spaces.ACCOUNT, _KEY, {**self._record(step), "is_uploaded": False, "fallback_wanted": True})
+        """Publish our device again with the next upload, which may be at once: the server lost its keys."""
+        self._pace = Pace(self.clock, UPLOAD_EVERY_S, UPLOAD_AT_LEAST_EVERY_S)
+        record = self._record(step)
+        record |= {"was_published": record.get("was_published", record["is_uploaded"])}
+        step.put_record(spaces.ACCOUNT, _KEY, {**record, "is_uploaded": False, "fallback_wanted": True})
+
+
+def _count(counts: dict[str, Any]) -> int:
+    count = counts.get(_TYPE)
+    return max(0, count) if type(count) is int else 0
 
 
 def unpickled(backend: Backend, what: str, name: str, pickle: str, key: bytes) -> Any:

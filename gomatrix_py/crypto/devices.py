@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -13,9 +13,10 @@ from ..errors import BadSignature
 from . import spaces
 from .backend.base import Backend
 from .device_info import DeviceInfo
+from .memo import Memo
 from .signing import verify_json
 from .steps import Step
-from .trust import level_of
+from .trust import BLACKLISTED, IGNORED, VERIFIED, level_of
 
 __all__ = ["Devices"]
 
@@ -23,6 +24,9 @@ log = logging.getLogger("gomatrix_py.crypto")
 
 USERS_PER_QUERY = 250
 DEVICES_PER_USER = 1000
+_DECIDED_BY_PEOPLE = frozenset({VERIFIED, BLACKLISTED, IGNORED})
+GROUPS_IN_MIND = 20
+"""Of how many groups of users, such as the members of rooms, it is known whether anything must be asked."""
 
 
 class Devices:
@@ -38,6 +42,8 @@ class Devices:
         self.backend = backend
         self.own_user_id, self.own_device_id = own
         self.clock = clock
+        self._refused: dict[tuple[str, str], DeviceInfo] = {}
+        self._up_to_date: Memo[bool] = Memo(spaces.TRACKED, at_most=GROUPS_IN_MIND)
 
     # ------------------------------------------------------------ who is followed
 
@@ -80,6 +86,15 @@ class Devices:
             if record is not None and record["is_outdated"]
         }
 
+    def are_up_to_date(self, step: Step, user_ids: Sequence[str]) -> bool:
+        """Tell whether users are all followed, and nothing must be asked for any of them."""
+        return self._up_to_date.of(step, tuple(user_ids), lambda: self._have_no_questions(step, user_ids))
+
+    def _have_no_questions(self, step: Step, user_ids: Iterable[str]) -> bool:
+        sound_ids = filter(spaces.is_sound_id, user_ids)  # nobody can be asked about others
+        records = (step.record(spaces.TRACKED, user_id) for user_id in sound_ids)
+        return all(record is not None and not record["is_outdated"] for record in records)
+
     def is_tracked(self, step: Step, user_id: str) -> bool:
         """Tell whether a user's devices are followed."""
         return spaces.is_sound_id(user_id) and step.get(spaces.TRACKED, user_id) is not None
@@ -112,7 +127,10 @@ class Devices:
 
     def _take_user(self, step: Step, user_id: str, of_user: dict[str, Any]) -> None:
         seen = set()
-        for device_id, keys in list(of_user.items())[:DEVICES_PER_USER]:
+        before = {one.device_id: one for one in self.of_user(step, user_id)}
+        # those that are known come first: a flood of new ones must not push them out
+        named = sorted(of_user.items(), key=lambda entry: entry[0] not in before)
+        for device_id, keys in named[:DEVICES_PER_USER]:
             if not spaces.is_sound_id(device_id):
                 continue
             seen.add(device_id)
@@ -120,9 +138,22 @@ class Devices:
                 self._take_device(step, user_id, device_id, keys)
             except BadSignature as error:
                 log.warning("the keys of %s %s are refused: %s", user_id, device_id, error)
-        for known in self.of_user(step, user_id):
+        for known in before.values():
             if known.device_id not in seen and known.is_active and not self._is_own(known):
                 self._put(step, attrs.evolve(known, is_active=False))
+        if len(before.keys() | seen) > DEVICES_PER_USER:
+            self._forget_some(step, user_id)
+
+    def _forget_some(self, step: Step, user_id: str) -> None:
+        """Forget the oldest of the devices that went away: a server can make them up without end.
+
+        Those that somebody verified or refused stay; trust hangs on the fingerprint, and stays in any case.
+        """
+        of_user = self.of_user(step, user_id)
+        gone = [one for one in of_user if not one.is_active and one.level not in _DECIDED_BY_PEOPLE]
+        gone.sort(key=lambda one: one.first_seen_ts)
+        for one in gone[: len(of_user) - DEVICES_PER_USER]:
+            step.remove(spaces.DEVICES, spaces.place(one.user_id, one.device_id))
 
     def _is_own(self, device: DeviceInfo) -> bool:
         return (device.user_id, device.device_id) == (self.own_user_id, self.own_device_id)
@@ -134,12 +165,19 @@ class Devices:
             self._put(step, attrs.evolve(offered, first_seen_ts=self.clock.now_ms()))
         elif (known.ed25519, known.curve25519) != (offered.ed25519, offered.curve25519):
             log.error("the server changed the keys of %s %s: they are refused", user_id, device_id)
+            if not known.has_changed_keys:
+                self._refused[user_id, device_id] = known
             self._put(step, attrs.evolve(known, has_changed_keys=True))
         else:
             self._put(
                 step,
                 attrs.evolve(offered, first_seen_ts=known.first_seen_ts, has_changed_keys=known.has_changed_keys),
             )
+
+    def take_refused(self) -> list[DeviceInfo]:
+        """Return the devices for which other keys were refused since the last call, with the keys that count."""
+        refused, self._refused = self._refused, {}
+        return list(refused.values())
 
     def checked(self, user_id: str, device_id: str, keys: Any) -> DeviceInfo:
         """Return the device that signed keys describe.

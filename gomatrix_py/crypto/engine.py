@@ -11,13 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import attrs
-
 from ..api.keys import ClaimKeys, QueryKeys
 from ..clock import Clock, SystemClock
 from ..errors import BadKey, BadSignature, CryptoError, MissingRoomKey, UnknownMessageIndex
 from ..events import Event
-from ..http.endpoint import Endpoint
 from ..store.key_values import Change, KeyValueStorer
 from . import spaces
 from .account import OwnAccount
@@ -26,6 +23,8 @@ from .backend import BackendName, backend
 from .backend.base import Backend
 from .device_info import DeviceInfo
 from .devices import USERS_PER_QUERY, Devices
+from .exchanges import OutgoingRequest, SyncChanges, SyncStep
+from .freshness import Freshness
 from .inbound import DecryptedEvent, Inbound
 from .key_asking import KeyAsking
 from .key_requests import KeyRequests
@@ -37,59 +36,11 @@ from .to_device_queue import enqueue, queued
 from .trust import TrustOnFirstUse, TrustPolicy, set_level
 from .vault import StoreKey, Vault
 from .verification import Outgoing, Verification, Verifications
-from .waiting import WaitingEvent, keep_waiting, now_readable
+from .waiting import keep_waiting, now_readable
 
-__all__ = ["Engine", "OutgoingRequest", "SyncChanges", "SyncStep"]
+__all__ = ["Engine"]
 
 ONE_TIME_KEY = "signed_curve25519"
-
-
-@attrs.frozen
-class OutgoingRequest:
-    """Something the engine wants sent.
-
-    Attributes:
-        id: for `mark_request_as_sent`.
-        request: what to send.
-        purpose: what must wait for it; see `QueuedMessages`.
-    """
-
-    id: str
-    request: Endpoint[Any] = attrs.field(repr=False)
-    purpose: str = ""
-
-
-@attrs.define
-class SyncChanges:
-    """What a sync says to the engine.
-
-    Attributes:
-        to_device: events, in order.
-        changed, left: users whose devices changed, and with whom we share no encrypted room any more.
-        counts: how many one-time keys the server has; None where the answer does not say.
-        unused_fallback_types: the algorithms of unused fallback keys, None where the answer does not say.
-    """
-
-    to_device: Sequence[Event] = ()
-    changed: Sequence[str] = ()
-    left: Sequence[str] = ()
-    counts: Mapping[str, int] | None = None
-    unused_fallback_types: Sequence[str] | None = None
-
-
-@attrs.define
-class SyncStep:
-    """What came of a sync: to be stored with it.
-
-    Attributes:
-        arrivals: the to-device events, opened.
-        readable: events that waited for a key that came now.
-        changes: what to store, together with the sync.
-    """
-
-    arrivals: list[Arrival] = attrs.field(factory=list)
-    readable: list[WaitingEvent] = attrs.field(factory=list)
-    changes: list[Change] = attrs.field(factory=list)
 
 
 class Engine:
@@ -123,6 +74,7 @@ class Engine:
         self.backend: Backend = backend(library)
         self.vault = Vault.open(key_values, key)
         self.clock = clock or SystemClock()
+        self.freshness = Freshness(self.clock)
         self.policy: TrustPolicy = policy or TrustOnFirstUse()
         own = (user_id, device_id)
         self.account = OwnAccount(self.backend, own, self.clock)
@@ -135,6 +87,7 @@ class Engine:
         self.asking = KeyAsking(self.devices, self.inbound, self.clock)
         self.arrivals = Arrivals(self.devices, self.olm, self.inbound, self.requests, self.asking, self.clock)
         self.verifications = Verifications(self.backend, self.devices, self.clock)
+        self.on_rolled_back: Callable[[], None] = lambda: None
         self.lock = threading.RLock()
         self.sending = threading.RLock()  # held by whoever sends what is wanted: it goes out once, in order
         self._uploads = 0
@@ -163,6 +116,7 @@ class Engine:
                 self.verifications.drop(step)
                 raise
             finally:
+                step.end()
                 self._senders.clear()
 
     # ------------------------------------------------------------ syncing
@@ -199,6 +153,7 @@ class Engine:
             self._queue(step, self.verifications.tick(step))
             taken.changes = step.changes()
             yield taken
+        self.freshness.note_sync()
 
     # ------------------------------------------------------------ verification
 
@@ -267,7 +222,11 @@ class Engine:
         """Return the request that brings the devices of users up to date, None where they are."""
         with self.step() as step:
             user_ids = list(user_ids)
+            stale = self.freshness.stale(user_ids)
+            if not stale and self.devices.are_up_to_date(step, user_ids):
+                return None
             self.devices.track(step, user_ids)
+            self.devices.changed(step, stale)
             return self._query(step, user_ids)
 
     def _query(self, step: Step, user_ids: Iterable[str] | None) -> OutgoingRequest | None:
@@ -294,6 +253,7 @@ class Engine:
                 names = rest.split(" ")
                 asked = {user_id: int(changes) for user_id, changes in zip(names[::2], names[1::2], strict=True)}
                 self.devices.take(step, asked, answer)
+                self.freshness.note_queried(asked)
                 self._queue(step, self.verifications.tick(step))
             elif kind == "to-device":
                 step.remove(spaces.QUEUE, rest)
@@ -305,6 +265,7 @@ class Engine:
             self.outbound.invalidate_all(step)
             for key, _ in list(step.scan(spaces.OLM)):
                 step.remove(spaces.OLM, key)
+        self.on_rolled_back()
 
     # ------------------------------------------------------------ sessions
 
@@ -328,6 +289,12 @@ class Engine:
                     failed[device] = error
         return failed
 
+    @property
+    def is_published(self) -> bool:
+        """Tell whether the server was given the keys of our device."""
+        with self.step() as step:
+            return self.account.is_published(step)
+
     def wedged_devices(self) -> list[DeviceInfo]:
         """Return the devices that need a new session because they lost ours, or we theirs."""
         with self.step() as step:
@@ -343,13 +310,36 @@ class Engine:
     def send_dummies(self, devices: Iterable[DeviceInfo]) -> None:
         """Queue an empty message to each device, by the newest session, so that it uses that one."""
         with self.step() as step:
-            for device in devices:
+            messages = []
+            for device in dict.fromkeys(devices):
                 content = self.olm.encrypt(step, self.own, device, "m.dummy", {})
                 self.arrivals.note_unwedged(step, device.user_id, device.device_id)
                 if content is not None:
-                    enqueue(step, "m.room.encrypted", [(device, content)])
+                    messages.append((device, content))
+            enqueue(step, "m.room.encrypted", messages)
 
     # ------------------------------------------------------------ rooms
+
+    def settled(self, room_id: str, settings: RoomSettings, member_ids: Sequence[str]) -> EncryptionReport | None:
+        """Return the report of `share` where nothing is to be asked, decided, given or sent first, else None.
+
+        Raises:
+            NoEligibleDevices: nobody else could read what is sent.
+        """
+        with self.step() as step:
+            followed = (*member_ids, self.own.user_id)
+            if (
+                not self.account.is_published(step)
+                or self.freshness.stale(followed)
+                or not self.devices.are_up_to_date(step, followed)
+                or any(True for _ in step.scan(spaces.QUEUE))
+            ):
+                return None
+            recipients = self.sharing.recipients(step, self.own, member_ids)
+            if recipients.undecided:
+                return None
+            recipients.check_somebody(self.own.user_id, member_ids)
+            return self.sharing.settled(step, room_id, settings, recipients)
 
     def recipients(self, member_ids: Sequence[str]) -> Recipients:
         """Return the devices of a room's members, by what the policy makes of them."""
@@ -392,19 +382,22 @@ class Engine:
         """
         with self.lock:
             try:
-                return self.inbound.decrypt(self._reading, event)
+                found = self.inbound.decrypt(self._reading, event)
             except (MissingRoomKey, UnknownMessageIndex):
                 session_id = str(event.content.get("session_id"))
                 if keep_waiting(self._reading, event, session_id):
                     self.asking.request_key(self._reading, self.own, event.room_id, session_id)
                 self.note_readings()  # the journal forgets the event now
                 raise
+            if found.key.sender_key == self.own.curve25519 and self.outbound.is_behind(self._reading, found):
+                self.note_rolled_back()
+            return found
 
     def note_readings(self) -> None:
         """Store which places were read: one commit for many events."""
         with self.lock:
-            reading, self._reading = self._reading, Step(self.vault)
-            reading.commit()
+            self._reading.commit()
+            self._reading = Step(self.vault)  # not before: what is not stored yet must be stored the next time
 
     def room_settings(self, room_id: str) -> dict[str, Any] | None:
         """Return how a room was encrypted when we first saw that it is, None where we never did."""

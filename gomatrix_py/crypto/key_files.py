@@ -66,7 +66,7 @@ class ImportReport:
         known: how many were there already.
         refused: how many are none.
         faults: what is wrong with the first refused ones.
-        new_keys: the keys for which events wait, as (room id, session id).
+        new_keys: the keys for which events wait, known ones included, as (room id, session id).
     """
 
     taken: int = 0
@@ -224,12 +224,11 @@ def _take(step: Step, inbound: Inbound, batch: list[tuple[int, Any]], before: Im
     for number, entry in batch:
         try:
             exported = ExportedKey.from_entry(entry, KeySource.IMPORTED)
-            if not taken(step, inbound, exported):
-                continue
+            count += taken(step, inbound, exported)
         except BadKey as error:
             refused.append(f"key {number}: {error}")
             continue
-        count += 1
+        # also where it is known: an earlier import may have ended before what waited was delivered
         place = (exported.key.room_id, exported.key.session_id)
         if _is_awaited(step, *place):
             awaited.append(place)

@@ -24,7 +24,7 @@ from .reopening import Reopening
 from .signing import verify_json
 from .steps import Step
 
-__all__ = ["DecryptedMessage", "Duplicate", "OlmMachine"]
+__all__ = ["DecryptedMessage", "Duplicate", "OlmMachine", "SessionInfo"]
 
 log = logging.getLogger("gomatrix_py.crypto")
 
@@ -39,6 +39,23 @@ class Duplicate(DecryptionFailed):
     """This very message was taken before."""
 
     code = "duplicate"
+
+
+@attrs.frozen
+class SessionInfo:
+    """What is known of an Olm session with a device.
+
+    Attributes:
+        session_id: its id, the same on both sides.
+        created_ts: when it was made, in milliseconds.
+        last_heard_ts: when a message last came by it, or it was made.
+        sent_since: how many messages went out by it since.
+    """
+
+    session_id: str
+    created_ts: int
+    last_heard_ts: int
+    sent_since: int
 
 
 @attrs.frozen
@@ -200,10 +217,6 @@ class OlmMachine:
         Returns:
             The content, or None where there is no session with the device.
         """
-        opened = self._newest(step, device.curve25519)
-        if opened is None:
-            return None
-        record, session, is_fresh = opened
         payload = {
             "type": event_type,
             "content": content,
@@ -214,7 +227,12 @@ class OlmMachine:
             "recipient_keys": {"ed25519": device.ed25519},
             "sender_device_keys": self.account.device_keys(step),
         }
-        message = session.encrypt(dumps(payload, ascii_only=True))
+        plaintext = dumps(payload, ascii_only=True)  # first, since a fresh session is handed out only once
+        opened = self._newest(step, device.curve25519)
+        if opened is None:
+            return None
+        record, session, is_fresh = opened
+        message = session.encrypt(plaintext)
         self._save(step, device.curve25519, session, {**record, "sent": int(record.get("sent", 0)) + 1, "heard": 0})
         if is_fresh:
             self._drop_oldest(step, device.curve25519)
@@ -256,6 +274,14 @@ class OlmMachine:
             device.curve25519 in self._fresh
             or next(iter(step.scan(spaces.OLM, f"{device.curve25519} ")), None) is not None
         )
+
+    def sessions(self, step: Step, device: DeviceInfo) -> list[SessionInfo]:
+        """Return what is known of the sessions with a device, the one that was last heard of first."""
+        found = [
+            SessionInfo(key.split(" ")[1], record["created_at"], record["received_at"], record.get("sent", 0))
+            for key, record in step.records(spaces.OLM, f"{device.curve25519} ")
+        ]
+        return sorted(found, key=lambda one: one.last_heard_ts, reverse=True)
 
     def sent_since_answer(self, step: Step, device: DeviceInfo) -> int:
         """Return how many messages went to a device since it last said anything."""

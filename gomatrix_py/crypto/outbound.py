@@ -5,8 +5,8 @@ The ratchet that encrypts is stored before the ciphertext leaves: no place of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -18,13 +18,18 @@ from .account import OwnKeys, unpickled
 from .backend import backend_of_pickle, tagged
 from .backend.base import Backend, OutboundGroupSession
 from .device_info import DeviceInfo
-from .inbound import MEGOLM, Inbound, KeySource, RoomKey
+from .inbound import MEGOLM, DecryptedEvent, Inbound, KeySource, RoomKey
+from .memo import Memo
 from .reopening import Reopening
 from .steps import Step
 
-__all__ = ["Outbound", "RoomSettings", "SessionReplaced"]
+__all__ = ["GIVEN", "Outbound", "RoomSettings", "SessionReplaced", "Told", "lacks"]
+
+GIVEN = "given"
 
 OPEN_SESSIONS = 200
+SESSIONS_IN_MIND = 20
+"""Of how many sessions it is known, without reading it again, who has which."""
 MESSAGES, LIFE_MS = 100, 7 * 24 * 3600 * 1000
 _MOST_MESSAGES, _LEAST_LIFE_MS = 10_000, 3600 * 1000
 
@@ -72,6 +77,33 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+class Told(NamedTuple):
+    """What a device was told of a session: `GIVEN` its key, or why not (a code), and under which identity key."""
+
+    how: str
+    curve25519: str
+
+
+def _read_told(step: Step, session_id: str) -> dict[tuple[str, str], Told]:
+    found = {}
+    for key, record in step.records(spaces.SHARES, f"{session_id} "):
+        _, user_id, device_id = key.split(" ")
+        found[user_id, device_id] = Told(str(record["how"]), str(record["curve25519"]))
+    return found
+
+
+def lacks(told: Mapping[tuple[str, str], Told], device: DeviceInfo, how: str = GIVEN) -> bool:
+    """Tell whether a device was neither given the key, nor told this code.
+
+    Args:
+        told: from `Outbound.told`.
+        device: in question.
+        how: a code.
+    """
+    found = told.get((device.user_id, device.device_id))
+    return found is None or found.curve25519 != device.curve25519 or found.how not in (GIVEN, how)
+
+
 class Outbound:
     """Encrypts for rooms.
 
@@ -86,10 +118,14 @@ class Outbound:
         self.inbound = inbound
         self.clock = clock
         self._reopening: Reopening[OutboundGroupSession] = Reopening(OPEN_SESSIONS)
+        self._told: Memo[Mapping[tuple[str, str], Told]] = Memo(spaces.SHARES, at_most=SESSIONS_IN_MIND)
+        self._none_left: Memo[tuple[object, bool]] = Memo(spaces.SHARES, at_most=SESSIONS_IN_MIND)
 
     # ------------------------------------------------------------ the session of now
 
-    def ensure(self, step: Step, own: OwnKeys, room_id: str, settings: RoomSettings, to: Iterable[DeviceInfo]) -> str:
+    def ensure(
+        self, step: Step, own: OwnKeys, room_id: str, settings: RoomSettings, to: tuple[DeviceInfo, ...]
+    ) -> str:
         """Return the id of the session to encrypt with; a new one where the old one must not be used any more.
 
         Args:
@@ -99,13 +135,17 @@ class Outbound:
             settings: what the room asks for.
             to: every device that may read what is sent next.
         """
+        return self.current(step, room_id, settings, to) or self._begin(step, own, room_id, settings)
+
+    def current(self, step: Step, room_id: str, settings: RoomSettings, to: tuple[DeviceInfo, ...]) -> str | None:
+        """Return the id of the session of now, None where there must be a new one; see `ensure`."""
         record = step.record(spaces.OUTBOUND, room_id)
-        if record is not None and not self._must_rotate(step, record, settings, to):
-            return str(record["session_id"])
-        return self._begin(step, own, room_id, settings)
+        if record is None or self._must_rotate(step, record, settings, to):
+            return None
+        return str(record["session_id"])
 
     def _must_rotate(
-        self, step: Step, record: dict[str, Any], settings: RoomSettings, to: Iterable[DeviceInfo]
+        self, step: Step, record: dict[str, Any], settings: RoomSettings, to: tuple[DeviceInfo, ...]
     ) -> bool:
         if backend_of_pickle(record["pickle"])[0] != self.backend.name:  # another library's, which may be gone
             return True
@@ -114,8 +154,18 @@ class Outbound:
             return True
         if RoomSettings(**record["settings"]).is_shared != settings.is_shared:
             return True
-        may_read = {(device.user_id, device.device_id, device.curve25519) for device in to}
-        return any(given not in may_read for given in self._given(step, str(record["session_id"])))
+        return not self._may_all_read(step, str(record["session_id"]), to)
+
+    def _may_all_read(self, step: Step, session_id: str, to: tuple[DeviceInfo, ...]) -> bool:
+        """Tell whether all who were given a session's key may read what is sent next."""
+
+        def compared() -> tuple[object, bool]:
+            may_read = {((device.user_id, device.device_id), device.curve25519) for device in to}
+            told = self.told(step, session_id).items()
+            return to, all((names, one.curve25519) in may_read for names, one in told if one.how == GIVEN)
+
+        # what is kept holds the list, so that its id is nobody else's
+        return self._none_left.of(step, (session_id, id(to)), compared)[1]
 
     def _begin(self, step: Step, own: OwnKeys, room_id: str, settings: RoomSettings) -> str:
         self.invalidate(step, room_id)
@@ -164,34 +214,28 @@ class Outbound:
         for room_id, _ in list(step.scan(spaces.OUTBOUND)):
             self.invalidate(step, room_id)
 
+    def is_behind(self, step: Step, read: DecryptedEvent) -> bool:
+        """Tell whether a message of ours is from a place that our session has not reached, as in an old copy."""
+        record = step.record(spaces.OUTBOUND, read.key.room_id)
+        if record is None or record["session_id"] != read.key.session_id:
+            return False
+        return read.message_index >= int(record["messages"])
+
     # ------------------------------------------------------------ who was given it
 
-    def _given(self, step: Step, session_id: str) -> set[tuple[str, str, str]]:
-        found = set()
-        for key, record in step.records(spaces.SHARES, f"{session_id} "):
-            _, user_id, device_id = key.split(" ")
-            if record["how"] == "given":
-                found.add((user_id, device_id, str(record["curve25519"])))
-        return found
-
-    def not_told(self, step: Step, session_id: str, devices: Iterable[DeviceInfo], how: str) -> list[DeviceInfo]:
-        """Return the devices that were not given the session's key ("given"), or told why not (a code)."""
-        told = {
-            (key.split(" ", 1)[1], record["curve25519"])
-            for key, record in step.records(spaces.SHARES, f"{session_id} ")
-            if record["how"] in ("given", how)
-        }
-        return [one for one in devices if (f"{one.user_id} {one.device_id}", one.curve25519) not in told]
+    def told(self, step: Step, session_id: str) -> Mapping[tuple[str, str], Told]:
+        """Return what devices were told of a session, by user id and device id."""
+        return self._told.of(step, session_id, lambda: _read_told(step, session_id))
 
     def note_told(self, step: Step, session_id: str, device: DeviceInfo, how: str, index: int = 0) -> None:
-        """Note that a device is given the session's key from a place on ("given"), or told why not (a code)."""
+        """Note that a device is given the session's key from a place on (`GIVEN`), or told why not (a code)."""
         place = spaces.place(session_id, device.user_id, device.device_id)
         step.put_record(spaces.SHARES, place, {"how": how, "curve25519": device.curve25519, "index": index})
 
     def shared_index(self, step: Step, session_id: str, device: DeviceInfo) -> int | None:
         """Return from which place on a device was given a session's key, None where it was not."""
         record = step.record(spaces.SHARES, spaces.place(session_id, device.user_id, device.device_id))
-        if record is None or record["how"] != "given" or record["curve25519"] != device.curve25519:
+        if record is None or record["how"] != GIVEN or record["curve25519"] != device.curve25519:
             return None
         return int(record["index"])
 

@@ -7,18 +7,34 @@ from typing import Any
 
 import attrs
 
-from ..errors import CryptoError, NoEligibleDevices, StillUndecided
+from ..errors import CryptoError, NoEligibleDevices, StillUndecided, TrustDecisionFailed
+from . import spaces
 from .account import OwnKeys
 from .device_info import DeviceInfo, Trust
 from .devices import Devices
 from .inbound import MEGOLM
+from .memo import Memo
 from .olm import OlmMachine
-from .outbound import Outbound, RoomSettings
+from .outbound import GIVEN, Outbound, RoomSettings, lacks
 from .steps import Step
 from .to_device_queue import enqueue
-from .trust import BLACKLISTED, TrustPolicy
+from .trust import (
+    BLACKLISTED,
+    BlindTrust,
+    BlindTrustBeforeVerification,
+    ManualTrust,
+    TrustOnFirstUse,
+    TrustPolicy,
+    VerifiedOnly,
+)
 
 __all__ = ["DeviceError", "EncryptionReport", "Recipients", "Sharing"]
+
+ROOMS_IN_MIND = 20
+"""For how many rooms it is known, without reading it again, who is there and who has the key."""
+
+_STEADY = (BlindTrust, BlindTrustBeforeVerification, ManualTrust, TrustOnFirstUse, VerifiedOnly)
+"""The policies that go by nothing but the devices; any other, and what is made of these, is asked each time."""
 
 
 @attrs.frozen
@@ -88,11 +104,67 @@ class Recipients:
         Raises:
             NoEligibleDevices: there are others, and none of them has a device that may read it.
         """
+        if any(one.user_id != own_user_id for one in self.trusted):
+            return
         others = [user_id for user_id in member_ids if user_id != own_user_id]
-        if others and not any(one.user_id != own_user_id for one in self.trusted):
+        if others:
             raise NoEligibleDevices(
                 f"nobody else has a device that may read it: {', '.join(others[:10])}", user_ids=others
             )
+
+    def check_given(self, own_user_id: str, report: EncryptionReport) -> None:
+        """Refuse to send what none of the others could read because no session with them could be started.
+
+        Raises:
+            NoEligibleDevices: they have no one-time keys left, or their server cannot be reached.
+        """
+        if not any(error.code == "m.no_olm" for error in report.errors):
+            return
+        without = {(error.user_id, error.device_id) for error in report.errors}
+        others = [one for one in self.trusted if one.user_id != own_user_id]
+        if others and all((one.user_id, one.device_id) in without for one in others):
+            user_ids = list(dict.fromkeys(one.user_id for one in others))
+            raise NoEligibleDevices(
+                f"no device of anybody else could be given the key, as none has a one-time key:"
+                f" {', '.join(user_ids[:10])}",
+                user_ids=user_ids,
+            )
+
+
+@attrs.define(eq=False)
+class _Group:
+    """The devices of some users, each with all active ones of its user, and what a policy made of them last.
+
+    Where it makes the same of them again, it is the same object again: what depends on that need not be compared.
+    """
+
+    devices: Sequence[tuple[DeviceInfo, frozenset[DeviceInfo]]]
+    without: tuple[str, ...]
+    _judged: Recipients | None = None
+    _grounds: tuple[object, ...] = ()
+
+    def judged(self, policy: TrustPolicy) -> Recipients:
+        grounds = (policy, *vars(policy).items()) if type(policy) in _STEADY else ()
+        if self._judged is None or not grounds or grounds != self._grounds:
+            fresh = self._evaluated(policy)
+            if fresh != self._judged:
+                self._judged = fresh
+            self._grounds = grounds
+        return self._judged
+
+    def _evaluated(self, policy: TrustPolicy) -> Recipients:
+        sorted_out: dict[Trust, list[DeviceInfo]] = {trust: [] for trust in Trust}
+        try:
+            for device, of_user in self.devices:
+                sorted_out[policy.evaluate(device, of_user)].append(device)
+        except Exception as error:
+            raise TrustDecisionFailed(f"the trust policy raised {type(error).__name__} over a device") from error
+        return Recipients(
+            tuple(sorted_out[Trust.TRUSTED]),
+            tuple(sorted_out[Trust.DISTRUSTED]),
+            tuple(sorted_out[Trust.UNDECIDED]),
+            self.without,
+        )
 
 
 class Sharing:
@@ -108,33 +180,57 @@ class Sharing:
         self.olm = olm
         self.outbound = outbound
         self.policy = policy
+        self._groups: Memo[_Group] = Memo(spaces.DEVICES, spaces.TRUST, at_most=ROOMS_IN_MIND)
+        self._settled: Memo[tuple[object, EncryptionReport | None]] = Memo(spaces.SHARES, at_most=ROOMS_IN_MIND)
 
     def recipients(self, step: Step, own: OwnKeys, member_ids: Sequence[str]) -> Recipients:
         """Return the devices of members, our own user's other ones included."""
-        sorted_out: dict[Trust, list[DeviceInfo]] = {trust: [] for trust in Trust}
-        without = []
+        names = own, tuple(member_ids)
+        return self._groups.of(step, names, lambda: self._group(step, own, member_ids)).judged(self.policy)
+
+    def _group(self, step: Step, own: OwnKeys, member_ids: Sequence[str]) -> _Group:
+        devices, without = [], []
         for user_id in dict.fromkeys((*member_ids, own.user_id)):
             active = [one for one in self.devices.of_user(step, user_id) if one.is_active and one.can_megolm]
-            others = [one for one in active if (one.user_id, one.device_id) != (own.user_id, own.device_id)]
             if not active and user_id != own.user_id:
                 without.append(user_id)
             of_user = frozenset(active)
-            for device in others:
-                sorted_out[self.policy.evaluate(device, of_user)].append(device)
-        return Recipients(
-            tuple(sorted_out[Trust.TRUSTED]),
-            tuple(sorted_out[Trust.DISTRUSTED]),
-            tuple(sorted_out[Trust.UNDECIDED]),
-            tuple(without),
-        )
+            devices += [
+                (one, of_user) for one in active if (one.user_id, one.device_id) != (own.user_id, own.device_id)
+            ]
+        return _Group(devices, tuple(without))
 
     def lacking_session(
         self, step: Step, own: OwnKeys, room_id: str, settings: RoomSettings, recipients: Recipients
     ) -> list[DeviceInfo]:
         """Return the devices that must be given the key and that we have no session with."""
         session_id = self.outbound.ensure(step, own, room_id, settings, recipients.trusted)
-        waiting = self.outbound.not_told(step, session_id, recipients.trusted, "given")
-        return [one for one in waiting if not self.olm.has_session(step, one)]
+        if self._settled_report(step, session_id, recipients) is not None:
+            return []
+        told = self.outbound.told(step, session_id)
+        return [one for one in recipients.trusted if lacks(told, one) and not self.olm.has_session(step, one)]
+
+    def settled(
+        self, step: Step, room_id: str, settings: RoomSettings, recipients: Recipients
+    ) -> EncryptionReport | None:
+        """Return the report of `share` where that would change nothing, else None."""
+        session_id = self.outbound.current(step, room_id, settings, recipients.trusted)
+        return None if session_id is None else self._settled_report(step, session_id, recipients)
+
+    def _settled_report(self, step: Step, session_id: str, recipients: Recipients) -> EncryptionReport | None:
+        """Return the report where nobody is to be given the key or told anything, None where somebody is."""
+
+        def looked_through() -> tuple[object, EncryptionReport | None]:
+            told = self.outbound.told(step, session_id)
+            refused = [_refusal(one) for one in recipients.distrusted]
+            is_open = any(lacks(told, one) for one in recipients.trusted) or any(
+                lacks(told, one, error.code) for one, error in zip(recipients.distrusted, refused, strict=True)
+            )
+            report = EncryptionReport(session_id, (), tuple(refused), recipients.without)
+            return recipients, None if is_open else report
+
+        # what is kept holds the recipients, so that their id is nobody else's
+        return self._settled.of(step, (session_id, id(recipients)), looked_through)[1]
 
     def share(
         self, step: Step, own: OwnKeys, room_id: str, settings: RoomSettings, recipients: Recipients
@@ -149,10 +245,16 @@ class Sharing:
             recipients: from `recipients`, all decided.
         """
         session_id = self.outbound.ensure(step, own, room_id, settings, recipients.trusted)
+        report = self._settled_report(step, session_id, recipients)
+        if report is not None:
+            return report
         key, index = self.outbound.room_key(step, room_id)
         messages: list[tuple[DeviceInfo, dict[str, Any]]] = []
-        refused = [DeviceError(one.user_id, one.device_id, *_why_distrusted(one)) for one in recipients.distrusted]
-        for device in self.outbound.not_told(step, session_id, recipients.trusted, "given"):
+        refused = [_refusal(one) for one in recipients.distrusted]
+        told = self.outbound.told(step, session_id)
+        for device in recipients.trusted:
+            if not lacks(told, device):
+                continue
             try:
                 content = self.olm.encrypt(step, own, device, "m.room_key", key)
             except CryptoError as error:
@@ -162,9 +264,11 @@ class Sharing:
                 refused.append(DeviceError(device.user_id, device.device_id, "m.no_olm", "it has no one-time key"))
                 continue
             messages.append((device, content))
-            self.outbound.note_told(step, session_id, device, "given", index)
+            self.outbound.note_told(step, session_id, device, GIVEN, index)
         enqueue(step, "m.room.encrypted", messages, session_id)
-        self._say_why_not(step, own, room_id, session_id, recipients, refused)
+        by_id = {(one.user_id, one.device_id): one for one in (*recipients.trusted, *recipients.distrusted)}
+        news = [(by_id[one.user_id, one.device_id], one) for one in refused]
+        self._say_why_not(step, own, room_id, session_id, [one for one in news if lacks(told, one[0], one[1].code)])
         return EncryptionReport(session_id, tuple(one for one, _ in messages), tuple(refused), recipients.without)
 
     def _say_why_not(
@@ -173,23 +277,18 @@ class Sharing:
         own: OwnKeys,
         room_id: str,
         session_id: str,
-        recipients: Recipients,
-        refused: list[DeviceError],
+        refused: Sequence[tuple[DeviceInfo, DeviceError]],
     ) -> None:
-        by_id = {(one.user_id, one.device_id): one for one in (*recipients.trusted, *recipients.distrusted)}
-        notices = []
-        for error in refused:
-            device = by_id[error.user_id, error.device_id]
-            if self.outbound.not_told(step, session_id, [device], error.code):
-                notices.append((device, _withheld(own, room_id, session_id, error)))
-                self.outbound.note_told(step, session_id, device, error.code)
+        for device, error in refused:
+            self.outbound.note_told(step, session_id, device, error.code)
+        notices = [(device, _withheld(own, room_id, session_id, error)) for device, error in refused]
         enqueue(step, "m.room_key.withheld", notices)
 
 
-def _why_distrusted(device: DeviceInfo) -> tuple[str, str]:
-    if device.level in (BLACKLISTED, "blocked"):
-        return "m.blacklisted", "it is blacklisted"
-    return "m.unverified", "it is not trusted"
+def _refusal(device: DeviceInfo) -> DeviceError:
+    is_blacklisted = device.level in (BLACKLISTED, "blocked")
+    why = ("m.blacklisted", "it is blacklisted") if is_blacklisted else ("m.unverified", "it is not trusted")
+    return DeviceError(device.user_id, device.device_id, *why)
 
 
 def _withheld(own: OwnKeys, room_id: str, session_id: str, error: DeviceError) -> dict[str, Any]:

@@ -7,11 +7,11 @@ with a sync, with rows of the outbox, or alone. A step that is dropped never hap
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..codec import dumps, loads
-from ..errors import BadPickle, DecodeError, UsageError
+from ..codec import dumps_own, loads
+from ..errors import BadPickle, DecodeError
 from ..store.key_values import Change
 from ..store.prefix_map import PrefixMap
 from .vault import Vault
@@ -84,13 +84,7 @@ class Step:
         Raises:
             UsageError: it holds a lone surrogate, which could not be read again.
         """
-        value = dumps(record, ascii_only=True)
-        if b"\\ud" in value:
-            try:
-                loads(value)
-            except DecodeError:
-                raise UsageError("a lone surrogate cannot be kept") from None
-        self.put(space, key, value)
+        self.put(space, key, dumps_own(record))
 
     def records(self, space: str, prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         """Return the keys that start with `prefix` and their JSON objects, in order."""
@@ -103,6 +97,10 @@ class Step:
     def is_empty(self) -> bool:
         """True where nothing was changed."""
         return not self._changed
+
+    def has_changed(self, spaces: Iterable[str]) -> bool:
+        """Tell whether something in one of these spaces was changed."""
+        return any(space in self._changed for space in spaces)
 
     def changes(self) -> list[Change]:
         """Return what was changed, sealed, to be committed by the owner of the step."""
@@ -119,7 +117,14 @@ class Step:
             StoreError: nothing was written.
         """
         if self._changed:
-            self.vault.key_values.write(self.changes())
+            try:
+                self.vault.key_values.write(self.changes())
+            finally:
+                self.end()
+
+    def end(self) -> None:
+        """Make an end, whether its owner stored the changes or not: what was worked out before may be old."""
+        self.vault.note_changed(self._changed)
 
 
 def _object(space: str, value: bytes) -> dict[str, Any]:

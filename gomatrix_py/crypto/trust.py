@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from ..errors import MatrixError, TrustDecisionFailed
 from . import spaces
 from .device_info import DeviceInfo, Trust
 from .steps import Step
@@ -15,6 +16,7 @@ from .steps import Step
 __all__ = [
     "BLACKLISTED",
     "IGNORED",
+    "REFUSED",
     "VERIFIED",
     "BlindTrust",
     "BlindTrustBeforeVerification",
@@ -22,12 +24,14 @@ __all__ = [
     "TrustOnFirstUse",
     "TrustPolicy",
     "VerifiedOnly",
+    "levels_decided",
     "level_of",
     "set_level",
 ]
 
 VERIFIED, BLACKLISTED, IGNORED = "verified", "blacklisted", "ignored"
-_REFUSED = frozenset({BLACKLISTED, "blocked", "distrusted"})
+REFUSED = frozenset({BLACKLISTED, "blocked", "distrusted"})
+"""The levels that every ready-made policy distrusts."""
 _TRUSTED = frozenset({VERIFIED, IGNORED, "trusted", "tofu"})
 
 
@@ -47,7 +51,7 @@ class TrustPolicy(Protocol):
 
         Args:
             undecided: in question.
-            context: what the caller of the sending gave as `trust_context`.
+            context: what the caller of the sending gave to `CryptoHandle.deciding`, None where it gave nothing.
 
         Returns:
             A level by fingerprint (`ed25519`); those left out stay undecided.
@@ -59,7 +63,7 @@ class _Policy:
 
     def evaluate(self, device: DeviceInfo, of_user: frozenset[DeviceInfo]) -> Trust:
         """Say what a device is to us now."""
-        if device.level in _REFUSED:
+        if device.level in REFUSED:
             return Trust.DISTRUSTED
         if device.level in _TRUSTED:
             return Trust.TRUSTED
@@ -107,7 +111,11 @@ class BlindTrustBeforeVerification(_Policy):
 
 
 class VerifiedOnly(_Policy):
-    """Trusts verified devices only; the others get nothing, and nobody is asked."""
+    """Trusts devices of level "verified" only; all others get nothing, whatever their level, and nobody is asked."""
+
+    def evaluate(self, device: DeviceInfo, of_user: frozenset[DeviceInfo]) -> Trust:
+        """Trust it where it is verified."""
+        return Trust.TRUSTED if device.level == VERIFIED else self.unset(device, of_user)
 
     def unset(self, device: DeviceInfo, of_user: frozenset[DeviceInfo]) -> Trust:
         """Distrust it."""
@@ -120,6 +128,23 @@ class ManualTrust(_Policy):
     def unset(self, device: DeviceInfo, of_user: frozenset[DeviceInfo]) -> Trust:
         """Leave it undecided."""
         return Trust.UNDECIDED
+
+
+def levels_decided(policy: TrustPolicy, undecided: frozenset[DeviceInfo], context: object) -> dict[str, str]:
+    """Ask a policy about devices, and return its levels by fingerprint.
+
+    Raises:
+        TrustDecisionFailed: it raised, or what it returned are none.
+    """
+    try:
+        levels = policy.decide(undecided, context)
+    except MatrixError:
+        raise
+    except Exception as error:
+        raise TrustDecisionFailed(f"the trust policy raised {type(error).__name__} when it was asked") from error
+    if not isinstance(levels, Mapping) or not all(isinstance(level, str) for level in levels.values()):
+        raise TrustDecisionFailed("the trust policy answered no levels: they are texts by fingerprint")
+    return dict(levels)
 
 
 def level_of(step: Step, user_id: str, ed25519: str) -> str:

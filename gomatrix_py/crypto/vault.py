@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ KEY_BYTES = 32
 SPACE, SALT_SPACE = "vault", "vault.salt"
 _NONCE_BYTES = 12
 _CHECK = b"gomatrix_py store key"
+_PICKLES = "pickles"
 _LANES, _MEMORY_KIB, _ROUNDS = 4, 64 * 1024, 3
 
 
@@ -58,6 +60,7 @@ class Vault:
         self.key_values = key_values
         self._cipher = _aead(_derived(key, b"values"))
         self.pickle_key = _derived(key, b"pickles")
+        self._editions: Counter[str] = Counter()
 
     @classmethod
     def open(cls, key_values: KeyValueStorer, key: StoreKey) -> Vault:
@@ -82,6 +85,7 @@ class Vault:
             key_values.write([Change(SALT_SPACE, "salt", salt), check])
         else:
             vault._check()
+            vault.pickle_key = vault.get(SPACE, _PICKLES) or vault.pickle_key
         return vault
 
     def _check(self) -> None:
@@ -130,6 +134,18 @@ class Vault:
         for key, stored in self.key_values.scan(space, prefix):
             yield key, self.opened(space, key, stored)
 
+    # ------------------------------------------------------------ how new they are
+
+    def editions(self, spaces: Iterable[str]) -> tuple[int, ...]:
+        """Return a number for each space, which is another one whenever something in it may have changed."""
+        return tuple(self._editions[space] for space in spaces)
+
+    def note_changed(self, spaces: Iterable[str]) -> None:
+        """Note that something in spaces may have changed."""
+        self._editions.update(list(spaces))
+
+    # ------------------------------------------------------------ the key
+
     def change_key(self, key: StoreKey, spaces: Iterable[str]) -> Vault:
         """Write everything under a new key, in one transaction, and return the vault to go on with.
 
@@ -143,10 +159,13 @@ class Vault:
         """
         salt = os.urandom(16) if isinstance(key, Passphrase) else None
         vault = Vault(self.key_values, _key_bytes(key, salt))
+        vault.pickle_key, vault._editions = self.pickle_key, self._editions
         changes = [Change(SALT_SPACE, "salt", salt)]
         for space in (SPACE, *spaces):
             for name, value in self.scan(space):
                 changes.append(Change(space, name, vault.sealed(space, name, value)))
+        # the pickles in the values stay as they are, under the key that was derived from the first one
+        changes.append(Change(SPACE, _PICKLES, vault.sealed(SPACE, _PICKLES, self.pickle_key)))
         self.key_values.write(changes)
         return vault
 

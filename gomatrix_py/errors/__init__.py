@@ -8,6 +8,7 @@
     ├── TransportError                    no whole answer came back
     │   ├── ConnectError                  no connection; nothing was sent
     │   ├── TLSError                      the certificate or handshake was refused; nothing was sent
+    │   ├── AddressRefused                the host is not of the public internet, and only that may be reached
     │   ├── RequestTimeout                connecting, reading or the whole call took too long
     │   ├── TruncatedAnswer               the answer ended early
     │   ├── AnswerTooLarge                the answer passed the byte cap
@@ -42,6 +43,7 @@
     │   ├── CryptoUnavailable             no library for encryption is installed
     │   ├── EncryptionRequired            this client would have sent plaintext into an encrypted room
     │   ├── WrongStoreKey                 the store was written under another key; nothing was overwritten
+    │   ├── DeviceKeysLost                the server knows our device by other keys than this store has
     │   ├── BadPickle                     what is stored is damaged
     │   ├── BadKey, BadSignature          a key or signature that is none, or is not to be trusted
     │   ├── DecryptionFailed              a message that cannot be read, and why
@@ -50,6 +52,7 @@
     │   │   └── ReplayedMessage, MismatchedSender, MismatchedRoom
     │   ├── NoEligibleDevices             somebody has no device that could read it; nothing was sent
     │   ├── StillUndecided                the policy did not decide on devices; nothing was sent
+    │   ├── TrustDecisionFailed           the policy raised, or answered no levels; nothing was sent
     │   ├── VerificationFailed            a verification ended without success
     │   ├── KeyFileError                  a file of room keys cannot be read, or the passphrase is wrong
     │   └── AttachmentError               a file does not have the hash that was sent with its key
@@ -80,6 +83,7 @@ from .encryption import (
     CryptoError,
     CryptoUnavailable,
     DecryptionFailed,
+    DeviceKeysLost,
     EncryptionRequired,
     KeyFileError,
     MismatchedRoom,
@@ -88,6 +92,7 @@ from .encryption import (
     NoEligibleDevices,
     ReplayedMessage,
     StillUndecided,
+    TrustDecisionFailed,
     UnknownMessageIndex,
     VerificationFailed,
     WrongStoreKey,
@@ -142,6 +147,7 @@ from .tasks import (
     TaskTimeout,
 )
 from .transport import (
+    AddressRefused,
     AnswerTooLarge,
     ConnectError,
     RedirectRefused,
@@ -158,6 +164,7 @@ __all__ = [
     "TransportError",
     "ConnectError",
     "TLSError",
+    "AddressRefused",
     "RequestTimeout",
     "TruncatedAnswer",
     "AnswerTooLarge",
@@ -194,6 +201,7 @@ __all__ = [
     "CryptoUnavailable",
     "EncryptionRequired",
     "WrongStoreKey",
+    "DeviceKeysLost",
     "BadPickle",
     "BadKey",
     "BadSignature",
@@ -205,6 +213,7 @@ __all__ = [
     "MismatchedRoom",
     "NoEligibleDevices",
     "StillUndecided",
+    "TrustDecisionFailed",
     "VerificationFailed",
     "KeyFileError",
     "AttachmentError",

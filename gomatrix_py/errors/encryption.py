@@ -11,6 +11,7 @@ __all__ = [
     "CryptoUnavailable",
     "EncryptionRequired",
     "WrongStoreKey",
+    "DeviceKeysLost",
     "BadPickle",
     "BadKey",
     "BadSignature",
@@ -22,6 +23,7 @@ __all__ = [
     "MismatchedRoom",
     "NoEligibleDevices",
     "StillUndecided",
+    "TrustDecisionFailed",
     "VerificationFailed",
     "KeyFileError",
     "AttachmentError",
@@ -50,6 +52,12 @@ class WrongStoreKey(CryptoError):
     """What the store holds was written under another key; nothing was overwritten."""
 
     code = "wrong_store_key"
+
+
+class DeviceKeysLost(CryptoError):
+    """The store has no keys of a device that had some: bring back its store, or log in anew as another device."""
+
+    code = "device_keys_lost"
 
 
 class BadPickle(CryptoError):
@@ -138,6 +146,12 @@ class StillUndecided(CryptoError):
     def __init__(self, message: str, *, devices: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
         self.devices = tuple(devices)
+
+
+class TrustDecisionFailed(CryptoError):
+    """The trust policy raised, or answered no levels; nothing was sent. What it raised is the cause."""
+
+    code = "trust_decision_failed"
 
 
 class VerificationFailed(CryptoError):

@@ -8,6 +8,7 @@ __all__ = [
     "TransportError",
     "ConnectError",
     "TLSError",
+    "AddressRefused",
     "RequestTimeout",
     "TruncatedAnswer",
     "AnswerTooLarge",
@@ -36,6 +37,13 @@ class ConnectError(TransportError):
 
 class TLSError(ConnectError):
     """The TLS handshake or the server's certificate was refused; nothing was sent."""
+
+
+class AddressRefused(ConnectError):
+    """The host's address is none of the public internet, and only such may be reached; nothing was sent.
+
+    The transport was told to block private addresses; its `reachable` names networks that are excepted.
+    """
 
 
 class RequestTimeout(TransportError):

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from ..errors import (
+    AddressRefused,
     ConnectError,
     HTTPError,
     LimitExceeded,
@@ -79,7 +80,7 @@ class RetryPolicy:
         if isinstance(error, HTTPError):
             return may_retry and error.code in self.statuses
         if isinstance(error, ConnectError):
-            return not isinstance(error, TLSError) and (may_retry or not error.was_sent)
+            return not isinstance(error, (TLSError, AddressRefused)) and (may_retry or not error.was_sent)
         return may_retry and (isinstance(error, _BROKEN) or type(error) is TransportError)
 
 

@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .addresses import AddressBlock
+
 __all__ = ["Watch", "current_watch", "watched"]
 
 _active = threading.local()
@@ -30,13 +32,15 @@ class Watch:
         ended_by: "deadline" or "cancelled", "" while nobody ended it.
         has_connected: True once a connection stood: the request may have been sent.
         is_connecting: True while the first connection does not stand: nothing of the request was sent.
+        block: which addresses must not be connected to; None for any may.
     """
 
-    __slots__ = ("_lock", "_socket", "deadline", "ended_by", "has_connected", "idle_s", "is_connecting")
+    __slots__ = ("_lock", "_socket", "block", "deadline", "ended_by", "has_connected", "idle_s", "is_connecting")
 
-    def __init__(self, deadline: float, idle_s: float = _LONGEST_WAIT_S) -> None:
+    def __init__(self, deadline: float, idle_s: float = _LONGEST_WAIT_S, block: AddressBlock | None = None) -> None:
         self.deadline = deadline
         self.idle_s = idle_s
+        self.block = block
         self.ended_by = ""
         self.has_connected = False
         self.is_connecting = False
@@ -95,9 +99,10 @@ class Watch:
 
         Raises:
             OSError: no address could be connected to; socket.gaierror where there is none.
+            AddressRefused: none of its addresses may be connected to.
         """
         give_up_at = time.monotonic() + timeout_s
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = self._reachable(host, socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         failure: OSError = TimeoutError("timed out")
         for number, (family, kind, protocol, _, address) in enumerate(addresses):
             # one dead address must not use up the time of the others
@@ -112,6 +117,25 @@ class Watch:
             else:
                 return sock
         raise failure
+
+    def _reachable(self, host: str, found: list[Any]) -> list[Any]:
+        """Return the addresses that may be connected to: those very ones are, and no name is looked up again."""
+        if self.block is None:
+            return found
+        allowed = [one for one in found if not self.block.refuses(str(one[4][0]))]
+        if not allowed:
+            self.block.check(host, str(found[0][4][0]))
+        return allowed
+
+    def check_peer(self, host: str, sock: socket.socket) -> None:
+        """Refuse a connection that somebody else made.
+
+        Raises:
+            AddressRefused: it goes where none may go.
+        """
+        if self.block is not None:
+            peer = sock.getpeername()
+            self.block.check(host, str(peer[0]) if isinstance(peer, tuple) else "a socket of this machine")
 
     def _connect(
         self,
@@ -142,13 +166,15 @@ def current_watch() -> Watch | None:
 
 
 @contextlib.contextmanager
-def watched(total_s: float, idle_s: float = _LONGEST_WAIT_S) -> Iterator[Watch]:
+def watched(total_s: float, idle_s: float = _LONGEST_WAIT_S, block: AddressBlock | None = None) -> Iterator[Watch]:
     """Run one exchange under a deadline of `total_s` seconds, in which it stands still for `idle_s` at most.
+
+    With a `block`, its connections go only where that lets them.
 
     Exchanges nest: an upload may read from a stream that is itself downloaded meanwhile.
     """
     outer = current_watch()
-    watch = Watch(time.monotonic() + total_s, idle_s)
+    watch = Watch(time.monotonic() + total_s, idle_s, block)
     try:
         _active.watch = watch
         _watchdog.add(watch)

@@ -62,6 +62,8 @@ class RoomChanges(Protocol):
     def ephemeral(self) -> bytes: ...
     @property
     def has_all_members(self) -> bool | None: ...
+    @property
+    def forgets_state(self) -> bool: ...
 
 
 class Room(RoomView):
@@ -165,6 +167,8 @@ class Room(RoomView):
         """Take in what one /sync answer says; for stores, once it is stored."""
         with self._lock:
             self.membership = changes.membership
+            if changes.forgets_state:
+                self._state.forget()
             if changes.base_state != NO_EVENTS:
                 self._state.put_unread(changes.base_state)
             if changes.state:

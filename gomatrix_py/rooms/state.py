@@ -41,7 +41,7 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
         source: where the rest is; None where all there is has been put in.
     """
 
-    __slots__ = ("_entries", "_lock", "_room_id", "_source", "_unread", "_whole_types")
+    __slots__ = ("_entries", "_lock", "_room_id", "_source", "_unread", "_whole_types", "edition")
 
     def __init__(self, room_id: str, source: StateSource | None = None) -> None:
         self._room_id = room_id
@@ -50,6 +50,8 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
         self._unread: list[bytes | list[tuple[str, str, Event | bytes]]] = []
         self._whole_types: set[str] = set()
         self._lock = threading.RLock()
+        self.edition = 0
+        """Another number once something was put; whoever keeps what is made of the state looks at it first."""
 
     def put(self, event_type: str, state_key: str, event: Event | bytes) -> None:
         """Set one piece of state."""
@@ -59,6 +61,7 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
         """Set state from a JSON array of events, which is decoded when somebody looks at this room."""
         with self._lock:
             self._put_off(array)
+            self.edition += 1
 
     def _put_off(self, pieces: bytes | list[tuple[str, str, Event | bytes]]) -> None:
         self._unread.append(pieces)
@@ -78,6 +81,13 @@ class RoomState(Mapping[str, Mapping[str, Event]]):
                 self._put_off(list(pieces))  # after what is not read yet, without reading it
             else:
                 self._put(pieces)
+            self.edition += 1  # not before: who sees the new number must see what was put
+
+    def forget(self) -> None:
+        """Forget all that was put; what a source has is read from there anew."""
+        with self._lock:
+            self._entries, self._unread, self._whole_types = {}, [], set()
+            self.edition += 1
 
     def put_if_still(self, event_id: str | None, event: Event) -> bool:
         """Set a piece of state if what is there is the event of this id (None: nothing); tell whether it was."""

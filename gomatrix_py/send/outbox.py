@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from itertools import takewhile
 
 import attrs
@@ -30,6 +31,8 @@ log = logging.getLogger("gomatrix_py.send")
 
 BATCH = 20
 SENT_IS_KEPT_MS = 7 * 24 * 3600 * 1000
+SENT_KEPT = 1000
+"""So many stay whatever the clock says: one that is years ahead must not make the same be sent again."""
 FORGETTING_EVERY_MS = 3600 * 1000
 LANE_LOOK_S = 0.1
 _TO_BE_SENT = (OutboxState.QUEUED, OutboxState.SENDING)
@@ -273,7 +276,7 @@ class Outbox:
 
     def _add(self, row: OutboxRow, *, is_next: bool) -> tuple[OutboxRow, bool]:
         now = self.clock.now_ms()
-        if now - self._forgot_ts > FORGETTING_EVERY_MS:
+        if not 0 <= now - self._forgot_ts <= FORGETTING_EVERY_MS:
             self._forget_old()
         row = attrs.evolve(row, created_ts=row.created_ts or now)
         if is_next:  # kept as being sent from the start: one commit instead of two
@@ -286,7 +289,7 @@ class Outbox:
 
     def _forget_old(self) -> None:
         self._forgot_ts = self.clock.now_ms()
-        self.rows.forget_sent(self._forgot_ts - SENT_IS_KEPT_MS)
+        self.rows.forget_sent(self._forgot_ts - SENT_IS_KEPT_MS, SENT_KEPT)
 
     def _check_room_for_more(self) -> None:
         with self._lock:
@@ -330,7 +333,8 @@ class Outbox:
 
     def _flush_rooms(self, rooms: list[str], flush: _Flush) -> None:
         with ThreadPoolExecutor(min(self.workers, len(rooms)), "gomatrix_py-outbox") as pool:
-            running = [pool.submit(self._flush_room, room_id, flush) for room_id in rooms]
+            # each room is sent in what the caller said, such as for what it is sent
+            running = [pool.submit(copy_context().run, self._flush_room, room_id, flush) for room_id in rooms]
             try:
                 wait(running, flush.left_s, FIRST_EXCEPTION)
             finally:

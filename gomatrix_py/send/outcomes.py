@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from ..errors import (
+    AddressRefused,
     ConnectError,
     CryptoError,
     DecodeError,
@@ -69,7 +70,7 @@ def outcome_of(error: MatrixError) -> Outcome:
 def _of_transport(error: TransportError) -> Outcome:
     if isinstance(error, RequestCancelled):
         return Outcome.STOPPED if error.was_sent else Outcome.NOT_TRIED
-    if isinstance(error, TLSError):
+    if isinstance(error, (TLSError, AddressRefused)):
         return Outcome.NOT_TRIED
     return Outcome.UNREACHED if isinstance(error, ConnectError) or not error.was_sent else Outcome.UNANSWERED
 

@@ -53,7 +53,8 @@ class MemoryKeyValues:
 
     def get(self, space: str, key: str) -> bytes | None:
         """Return a value, or None."""
-        return self._spaces[space].values.get(key)
+        values = self._spaces.get(space)  # made by nobody who only asks: two threads might make two
+        return None if values is None else values.values.get(key)
 
     def scan(self, space: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
         """Return the keys that start with `prefix` and their values, in order."""
@@ -62,7 +63,7 @@ class MemoryKeyValues:
 
     def count(self, space: str) -> int:
         """Return how many values a space holds."""
-        return len(self._spaces[space])
+        return len(self._spaces.get(space, ()))
 
     def write(self, changes: Iterable[Change]) -> None:
         """Write values."""

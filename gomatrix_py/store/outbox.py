@@ -132,8 +132,13 @@ class OutboxStorer(Protocol):
     def remove(self, row_ids: Iterable[int]) -> None:
         """Forget rows."""
 
-    def forget_sent(self, before_ts: int) -> None:
-        """Forget what was sent and put here before a moment, in milliseconds."""
+    def forget_sent(self, before_ts: int, keep: int = 0) -> None:
+        """Forget what was sent and put here before a moment, in milliseconds.
+
+        Args:
+            before_ts: the moment.
+            keep: so many of the last rows that were sent stay in any case, as the clock may be wrong.
+        """
 
 
 class MemoryOutbox:
@@ -222,10 +227,11 @@ class MemoryOutbox:
             for row_id in row_ids:
                 self._drop(row_id)
 
-    def forget_sent(self, before_ts: int) -> None:
-        """Forget what was sent and put here before a moment."""
+    def forget_sent(self, before_ts: int, keep: int = 0) -> None:
+        """Forget what was sent and put here before a moment, but for the last ones."""
         with self._lock:
-            old = [row.id for row in self._sent.values() if row.created_ts < before_ts]
+            ids = sorted(self._sent)
+            old = [one for one in ids[: max(0, len(ids) - keep)] if self._sent[one].created_ts < before_ts]
         self.remove(old)
 
 

@@ -51,6 +51,8 @@ class RoomDelta:
         ephemeral: a JSON array of typing and receipts, not looked at yet. A store keeps the last receipt of
             each user, thread and kind; typing is forgotten when the process ends.
         has_all_members: False where members may be missing now, True where all are known.
+        forgets_state: True where the state so far came with an invitation, and so from anybody: it counts no
+            more, and goes before any other state applies.
     """
 
     room_id: str
@@ -65,6 +67,7 @@ class RoomDelta:
     thread_counts: bytes | None = None
     ephemeral: bytes = NO_EVENTS
     has_all_members: bool | None = None
+    forgets_state: bool = False
 
     @property
     def has_ephemera(self) -> bool:
@@ -73,7 +76,7 @@ class RoomDelta:
 
     def without_state(self) -> RoomDelta:
         """Return the same, but for the state."""
-        return attrs.evolve(self, base_state=NO_EVENTS, state=[])
+        return attrs.evolve(self, base_state=NO_EVENTS, state=[], forgets_state=False)
 
     def all_state(self) -> list[StatePiece]:
         """Return every piece of state, in the order they apply."""

@@ -21,6 +21,7 @@ _DELIVERED_AT_FIRST = frozenset({EventSource.INVITE, EventSource.KNOCK, EventSou
 _MOST = 2**53 - 1
 _NO_MEMBERS = RawJSON(b"{}")
 _NO_COUNTS = b"{}"
+_STRIPPED = ("invite", "knock")
 
 
 class Wishes(Protocol):
@@ -109,6 +110,8 @@ class _Plan:
 
     def _joined(self, room_id: str, room: JoinedRoom, since: str) -> None:
         delta = RoomDelta(room_id, "join")
+        # what an invitation says of a room is its sender's word: the room's own state takes its place
+        delta.forgets_state = bool(since) and self.planner.known_membership(room_id) in _STRIPPED
         has_own_join = self._state_and_timeline(delta, room, EventSource.STATE, EventSource.TIMELINE)
         timeline = room.timeline
         if timeline is not None and timeline.prev_batch is not None:

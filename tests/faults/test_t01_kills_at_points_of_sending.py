@@ -75,6 +75,6 @@ def test_a_job_that_ends_at_any_point_goes_on_where_it_was(job: Callable[..., Jo
 
 def test_the_control_who_sends_first_and_keeps_afterwards_sends_twice(job: Callable[..., Job]) -> None:
     one = job("kept-after")
-    assert not one.runs_to_its_end("request.after:3")
+    assert not one.runs_to_its_end("request.after:4")  # a question about each of the two rooms, and two texts
     assert one.runs_to_its_end()
     assert "1 too many" in one.complaint()

@@ -24,7 +24,7 @@ from tests.kit.fuzz import chance
 from tests.kit.key_server import KeyServer, Peer
 from tests.kit.ratchet_audit import Audit
 
-OPERATIONS = of_size(600, 25_000)
+OPERATIONS = of_size(600, 60_000)
 ROOM = "!room:hs"
 USERS = ("@alice:hs", "@bob:hs", "@carol:hs")
 LIBRARIES: tuple[BackendName, ...] = ("vodozemac", "olm")

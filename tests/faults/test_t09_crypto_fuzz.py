@@ -19,7 +19,7 @@ from tests.kit.fault_mixes import of_size
 from tests.kit.fuzz import FuzzFailure, fuzz
 from tests.kit.key_server import KEY
 
-ROUNDS = of_size(400, 60_000)
+ROUNDS = of_size(400, 67_000)
 TEXT = b'{"type":"m.room.message","content":{"body":"hello"},"room_id":"!r:hs"}'
 LIBRARIES: tuple[BackendName, ...] = ("vodozemac", "olm")
 

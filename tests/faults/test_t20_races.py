@@ -128,7 +128,7 @@ def test_old_counts_bring_no_keys_twice() -> None:
 
 
 def _counted(count: int) -> Any:
-    from gomatrix_py.crypto.engine import SyncChanges
+    from gomatrix_py.crypto.exchanges import SyncChanges
 
     return SyncChanges(counts={"signed_curve25519": count}, unused_fallback_types=["signed_curve25519"])
 

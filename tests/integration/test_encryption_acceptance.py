@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from gomatrix_py.testing import DevServer
 from tests.kit.encrypting import encrypted_room, heard, person, sync_until
 from tests.kit.key_server import KEY
 from tests.kit.ratchet_audit import Audit
+from tests.kit.server_view import history
 
 BLIND = Crypto(trust=BlindTrust())
 
@@ -96,10 +98,13 @@ def test_2_the_undecided_are_asked_about_once_and_nothing_is_sent_before(
     ):
         room_id = encrypted_room(alice, bob, carol)
         sent = sent_by(alice, monkeypatch)
+        before = [event.event_id for event in history(alice, room_id)]
         with pytest.raises(StillUndecided), alice.crypto.deciding("tab 3"):
             alice.send_text(room_id, "to nobody")
         assert policy.asked == [({bob.user_id, carol.user_id}, "tab 3")]
         assert of_type(sent, "m.room.encrypted") == []
+        assert [event.event_id for event in history(alice, room_id)] == before
+        assert [client.sync_once().to_device.events for client in (bob, carol)] == [[], []]
         assert alice.outbox.pending() == []
 
 
@@ -114,6 +119,14 @@ def test_3_a_device_without_keys_is_an_error_and_a_user_without_any_stops_the_se
         report = alice.send_text(room_id, "for one of them").encryption
         assert [one.device_id for one in report.shared_with] == [bob.device_id]
         assert [(one.device_id, one.code) for one in report.errors] == [(tablet.device_id, "m.no_olm")]
+    with person(matrix_server, "carol", crypto=BLIND) as carol:
+        without = encrypted_room(alice, carol)
+        use_up_keys(alice, carol)
+        before = [event.event_id for event in history(alice, without)]
+        with pytest.raises(NoEligibleDevices) as refused:
+            alice.send_text(without, "to nobody")
+        assert refused.value.user_ids == (carol.user_id,)
+        assert [event.event_id for event in history(alice, without)] == before
     with matrix_server.register("plain-" + name, "password") as nobody:
         alone = alice.create_room(invite=[nobody.user_id]).room_id
         nobody.join_room(alone)
@@ -216,6 +229,26 @@ def test_8_catching_up_reads_three_who_used_the_same_fallback_key(
     assert {event.sender.partition("-")[0] for event in found} == {"@one", "@two", "@three"}
 
 
+def test_8_what_is_to_be_healed_meanwhile_is_sent_at_the_end(
+    matrix_server: DevServer, bob: CryptoClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three devices whose sessions were lost are heard of in three syncs; each is sent one message, afterwards."""
+    sent = sent_by(bob, monkeypatch)
+    with ExitStack() as senders, bob.crypto.catching_up():
+        for name in ("one", "two", "three"):
+            sender = senders.enter_context(person(matrix_server, name, crypto=BLIND))
+            devices = sender.crypto.devices(bob.user_id)
+            for number in range(3):
+                sender.crypto.encrypt_to_devices(devices, "org.example.lost", {"n": number})
+                bob.sync_once()
+                with bob.engine.step() as step:
+                    for key, _ in list(step.scan(spaces.OLM)):
+                        step.remove(spaces.OLM, key)
+        assert of_type(sent, "m.room.encrypted") == []
+    told = [user_id for request in of_type(sent, "m.room.encrypted") for user_id in request.messages]
+    assert sorted(user_id.partition("-")[0] for user_id in told) == ["@one", "@three", "@two"]
+
+
 def test_9_what_cannot_be_sent_now_stops_no_reading(
     alice: CryptoClient, bob: CryptoClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,11 +278,36 @@ def test_10_a_forgotten_user_leaves_no_record(alice: CryptoClient, bob: CryptoCl
     alice.send_text(room_id, "hi")
     (device,) = alice.crypto.devices(bob.user_id)
     alice.crypto.set_trust(device, "tofu")
-    alice.crypto.forget_user(bob.user_id)
+    with alice.engine.step() as step:  # and asked for a key
+        step.put_record(spaces.REQUESTS, spaces.place("in", bob.user_id, bob.device_id, "r1"), {})
+        step.put_record(spaces.UNWEDGED, spaces.place(bob.user_id, bob.device_id), {"at": 0, "is_waiting": False})
     values = alice.engine.vault.key_values
-    prefixes = ((spaces.DEVICES, bob.user_id), (spaces.TRUST, bob.user_id), (spaces.TRACKED, bob.user_id))
-    for space, prefix in (*prefixes, (spaces.UNWEDGED, bob.user_id), (spaces.OLM, device.curve25519)):
-        assert list(values.scan(space, prefix)) == []
+
+    def places() -> list[tuple[str, str]]:
+        found = [(space, key) for space in spaces.ALL for key, _ in values.scan(space, "")]
+        return [(space, key) for space, key in found if bob.user_id in key or device.curve25519 in key]
+
+    assert {space for space, _ in places()} == {
+        spaces.DEVICES,
+        spaces.TRUST,
+        spaces.TRACKED,
+        spaces.OLM,
+        spaces.SHARES,
+        spaces.REQUESTS,
+        spaces.UNWEDGED,
+    }
+    alice.crypto.forget_user(bob.user_id)
+    assert places() == []
+
+
+def test_10_who_was_forgotten_reads_on_no_longer_than_anybody(alice: CryptoClient, bob: CryptoClient) -> None:
+    """That they were given the room's key is forgotten too, and so must the key be."""
+    room_id = encrypted_room(alice, bob)
+    before = alice.send_text(room_id, "bob is there").encryption.session_id
+    alice.crypto.forget_user(bob.user_id)
+    bob.leave_room(room_id)
+    alice.sync_once()
+    assert alice.send_text(room_id, "bob has left").encryption.session_id != before
 
 
 def test_11_keys_that_the_server_lost_are_published_again(

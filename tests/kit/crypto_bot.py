@@ -15,10 +15,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gomatrix_py import Crypto, CryptoClient, Event, EventSource, SQLiteStore
+from gomatrix_py import Crypto, CryptoClient, DefaultSyncer, Event, EventSource, SQLiteStore
 from gomatrix_py.cancellation import CancelToken
 from gomatrix_py.codec import dumps, loads
 from gomatrix_py.crypto.trust import BlindTrust
@@ -26,7 +28,7 @@ from gomatrix_py.store.outbox import OutboxRow
 from tests.kit.key_server import KEY
 from tests.kit.queue_bot import Progress, text_of
 
-__all__ = ["LIFE", "SYNCED", "UNREAD", "said_in"]
+__all__ = ["LIFE", "SYNCED", "UNREAD", "SavesAfter", "again_after_all", "noting", "read", "said_in", "send"]
 
 UNREAD = "cannot be read:"
 LIFE, SYNCED = "-- a life begins", "-- a sync returned"
@@ -36,6 +38,23 @@ def said_in(path: Path) -> list[str]:
     """Return what a reading bot has noted; a line cut by a kill does not count."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return [line.rstrip("\n") for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+
+def again_after_all(lines: list[str]) -> list[str]:
+    """Return what was heard again in the same life, or after the sync that brought it had returned."""
+    settled: set[str] = set()
+    in_life: set[str] = set()
+    again = []
+    for line in lines:
+        if line == LIFE:
+            in_life = set()
+        elif line == SYNCED:
+            settled |= in_life
+        else:
+            if line in settled or line in in_life:
+                again.append(line)
+            in_life.add(line)
+    return again
 
 
 class SavesAfter(CryptoClient):
@@ -69,8 +88,9 @@ def send(client: CryptoClient, room_id: str, progress: Progress, up_to: int) -> 
         progress.set(number + 1)
 
 
-def read(client: CryptoClient, path: Path, up_to: int) -> None:
-    """Note what comes, until so many texts were read."""
+@contextmanager
+def noting(client: CryptoClient, path: Path) -> Iterator[Callable[[], None]]:
+    """Note what comes, each a line; call what the block is given whenever a sync has returned."""
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def note(line: str) -> None:
@@ -83,11 +103,18 @@ def read(client: CryptoClient, path: Path, up_to: int) -> None:
 
     client.syncer.on_event(listen)  # type: ignore[attr-defined]
     note(LIFE)
-    while True:
-        client.sync_once(1_000 if up_to else 0)
-        note(SYNCED)
-        if len({said for said in said_in(path) if not said.startswith((UNREAD, LIFE, SYNCED))}) >= up_to:
-            return
+    yield lambda: note(SYNCED)
+    os.close(log)
+
+
+def read(client: CryptoClient, path: Path, up_to: int) -> None:
+    """Note what comes, until so many texts were read."""
+    with noting(client, path) as synced:
+        while True:
+            client.sync_once(1_000 if up_to else 0)
+            synced()
+            if len({said for said in said_in(path) if not said.startswith((UNREAD, LIFE, SYNCED))}) >= up_to:
+                return
 
 
 def main(
@@ -105,7 +132,8 @@ def main(
     """Do the job, say so, and wait to be killed."""
     kind = SavesAfter if manner == "send-saved-after" else CryptoClient
     crypto = Crypto(key=KEY, trust=BlindTrust(), library=library)
-    client = kind(url, user, token, device_id=device, store=SQLiteStore(store), crypto=crypto)
+    syncer = DefaultSyncer(fill_gaps=100_000)
+    client = kind(url, user, token, device_id=device, store=SQLiteStore(store), crypto=crypto, syncer=syncer)
     client.outbox.pending()
     if manner == "read-marks-nothing":
         client.store.mark_delivered = lambda rows: None  # type: ignore[attr-defined]

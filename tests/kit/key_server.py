@@ -8,7 +8,8 @@ from typing import Any
 
 from gomatrix_py.api.keys import ClaimKeys, QueryKeys, UploadKeys
 from gomatrix_py.api.to_device import SendToDevice
-from gomatrix_py.crypto.engine import Engine, SyncChanges
+from gomatrix_py.crypto.engine import Engine
+from gomatrix_py.crypto.exchanges import SyncChanges
 from gomatrix_py.crypto.outbound import RoomSettings
 from gomatrix_py.crypto.sharing import EncryptionReport
 from gomatrix_py.events import Event, EventSource

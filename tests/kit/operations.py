@@ -112,7 +112,8 @@ class RecordingClient(Client):
         self.endpoints: list[Endpoint[Any]] = []
         self.requests: list[HttpRequest] = []
         credentials = (OWN_USER, "a-token") if is_logged_in else ("", "")
-        super().__init__("https://example.org", *credentials, transport=self)
+        # allow_plaintext: nothing is asked but what is called
+        super().__init__("https://example.org", *credentials, transport=self, allow_plaintext=True)
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Answer a request; the one method of a transport."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import vodozemac
 
 from gomatrix_py import Event
+from gomatrix_py.testing.faults import Passed
 
 __all__ = ["Audit"]
 
@@ -40,6 +42,18 @@ class Audit:
                 content = event.content
                 index = vodozemac.MegolmMessage.from_base64(content["ciphertext"]).message_index()
                 self._note(("megolm", content["session_id"], str(index)), content["ciphertext"])
+
+    def note_passed(self, passed: Iterable[Passed]) -> None:
+        """Take in what went through a proxy that keeps bytes."""
+        for one in passed:
+            if one.request.method != "PUT" or "m.room.encrypted" not in one.request.path:
+                continue
+            content = json.loads(one.request.body)
+            if "/sendToDevice/" not in one.request.path:
+                self.note_room_events([Event.from_dict({"type": "m.room.encrypted", "content": content})])
+            for of_user in content.get("messages", {}).values():
+                for for_device in of_user.values():
+                    self.note_olm(for_device)
 
     def note_olm(self, content: dict[str, Any]) -> None:
         """Take in what was sent to a device: a ratchet key and a place in its chain belong to one message."""

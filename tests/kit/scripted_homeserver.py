@@ -142,6 +142,8 @@ class ScriptedHomeserver:
             return {"filter_id": f"f{len(self.filters)}"}
         if request.path.endswith("/sync"):
             return self._next_sync(request)
+        if request.method == "GET" and "/state/m.room.encryption" in request.path:
+            return Reply(404, {"errcode": "M_NOT_FOUND", "error": "the room is not encrypted"})
         if "/send/" in request.path or "/state/" in request.path:
             return {"event_id": f"$sent{len(self.seen)}"}
         return Reply(404, {"errcode": "M_UNRECOGNIZED", "error": "not in the script"})

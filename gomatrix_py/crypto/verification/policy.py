@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from ..trust import REFUSED
 from .verification import Verification
 
 __all__ = ["AutoAccept", "VerificationPolicy"]
@@ -27,7 +28,7 @@ class AutoAccept:
     """Verifies devices of some users without a person on our side.
 
     Nobody compares the strings on our side, so a server in between shows only to the person on the other one:
-    what is verified here is as good as that person's look.
+    what is verified here is as good as that person's look. A device that was blacklisted stays so.
 
     Args:
         allow: user ids; everybody else is left alone.
@@ -40,12 +41,17 @@ class AutoAccept:
 
     def accepts(self, verification: Verification) -> bool:
         """Accept from users that are allowed."""
-        return verification.other_user_id in self.allow
+        return self._allows(verification)
 
     def starts(self, verification: Verification) -> bool:
         """Start with users that are allowed."""
-        return self._starts and verification.other_user_id in self.allow
+        return self._starts and self._allows(verification)
 
     def confirms(self, verification: Verification) -> bool:
         """Confirm to users that are allowed."""
-        return verification.other_user_id in self.allow
+        return self._allows(verification)
+
+    def _allows(self, verification: Verification) -> bool:
+        device = verification.other_device
+        is_refused = device is not None and device.level in REFUSED
+        return verification.other_user_id in self.allow and not is_refused

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...clock import Clock
@@ -60,7 +61,8 @@ class Verifications:
         self._running: dict[_Key, Verification] = {}
         self._ended: OrderedDict[_Key, float] = OrderedDict()
         self._refused: deque[float] = deque(maxlen=REFUSALS_PER_TIMEOUT)
-        self._changed: dict[Run, None] = {}
+        self.listeners: list[Callable[[Any], object]] = []
+        self._changed: OrderedDict[Run, None] = OrderedDict()
         self._unsent: list[Outgoing] = []
         self._step: Step | None = None
         self._in_step: dict[Run, None] = {}
@@ -75,8 +77,20 @@ class Verifications:
 
     def take_changed(self) -> list[Run]:
         """Return those whose state changed since the last call, to tell listeners."""
-        changed, self._changed = list(self._changed), {}
+        changed = []
+        with contextlib.suppress(KeyError):  # one by one: others may note more meanwhile
+            while True:
+                changed.append(self._changed.popitem(last=False)[0])
         return changed
+
+    def tell(self) -> None:
+        """Call the listeners with those whose state changed; what they raise is logged. Not within a step."""
+        for run in self.take_changed():
+            for listener in list(self.listeners):
+                try:
+                    listener(run)
+                except Exception:
+                    log.exception("an on_verification callback raised")
 
     def request(self, step: Step, own: OwnKeys, devices: Sequence[DeviceInfo]) -> tuple[Verification, list[Outgoing]]:
         """Ask devices of one user to verify each other with ours; the first that answers is the one.
@@ -183,7 +197,7 @@ class Verifications:
             self._step, self._in_step, self._new_in_step = step, {}, set()
         self._in_step[run] = self._changed[run] = None
         if len(self._changed) > REMEMBERED:
-            del self._changed[next(iter(self._changed))]
+            self._changed.popitem(last=False)
 
     # ------------------------------------------------------------ what belongs to none
 

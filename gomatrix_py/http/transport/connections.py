@@ -19,7 +19,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from ..framing import StrictResponse
 from ..watch import Watch, current_watch
 
-__all__ = ["Adapter", "WatchedConnection", "WatchedPool", "close_pools", "watch_connections"]
+__all__ = ["Adapter", "WatchedConnection", "WatchedPool", "close_pools", "connects_by_pool", "watch_connections"]
 
 _URL = re.compile(r"(https?://[^/?#]*)([^#]*)", re.IGNORECASE)
 
@@ -38,6 +38,7 @@ class WatchedConnection:
             return self._connected(watch)
         sock: socket.socket = super()._new_conn()  # type: ignore[misc]
         if watch is not None:
+            self._check_peer(watch, sock)
             watch.adopt(sock)
         return sock
 
@@ -59,6 +60,14 @@ class WatchedConnection:
         except (OSError, UnicodeError) as error:
             raise NewConnectionError(connection, str(error)) from error
 
+    def _check_peer(self, watch: Watch, sock: socket.socket) -> None:
+        connection: Any = self
+        try:
+            watch.check_peer(connection.host, sock)
+        except BaseException:
+            sock.close()
+            raise
+
     def connect(self) -> None:
         watch = current_watch()
         if watch is None:
@@ -72,6 +81,7 @@ class WatchedConnection:
     def request(self, *args: Any, **kwargs: Any) -> Any:
         watch = current_watch()
         if watch is not None and self.sock is not None:
+            self._check_peer(watch, self.sock)  # it may be older than the block
             watch.adopt(self.sock)
             watch.has_connected = True
             self.timeout = watch.idle_s  # urllib3 would send under the time limit for connecting
@@ -105,6 +115,17 @@ def watch_connections(manager: Any) -> None:
     if not all(issubclass(pool, WatchedPool) for pool in classes.values()):
         manager.pool_classes_by_scheme = {scheme: _watched_class(pool) for scheme, pool in classes.items()}
         manager.clear()  # pools made before have connections that are not watched
+
+
+def connects_by_pool(adapter: Any) -> bool:
+    """Tell whether all connections of an adapter come from pools that `watch_connections` knows."""
+    own = type(adapter)
+    return (
+        isinstance(getattr(adapter, "poolmanager", None), urllib3.PoolManager)
+        and own.send is HTTPAdapter.send
+        and own.get_connection_with_tls_context
+        in (HTTPAdapter.get_connection_with_tls_context, Adapter.get_connection_with_tls_context)
+    )
 
 
 def close_pools(adapter: Any) -> None:

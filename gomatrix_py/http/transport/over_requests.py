@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,12 +16,13 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import prepend_scheme_if_needed, select_proxy
 
 from ...errors import TransportError, TruncatedAnswer, UsageError
+from ..addresses import AddressBlock
 from ..incoming import Incoming
 from ..messages import HttpRequest, HttpResponse, Upload
 from ..streams import PIECE, Outgoing, StreamFailed
 from ..urls import Origin, origin
 from ..watch import Watch, watched
-from .connections import Adapter, close_pools, watch_connections
+from .connections import Adapter, close_pools, connects_by_pool, watch_connections
 from .failures import raise_as_ours
 
 __all__ = ["RequestsTransport", "Session"]
@@ -30,6 +31,7 @@ Session = requests.Session
 
 _OWN_HEADERS = frozenset({"user-agent", "accept", "accept-encoding", "connection", "authorization"})
 _LONGEST_S = 1e6
+_BY_PROXY = "private addresses cannot be blocked here: a proxy connects in our place, so block them there"
 
 
 class _Route:
@@ -49,6 +51,19 @@ class _Route:
             watch_connections(self.adapter.poolmanager)
             if proxy := select_proxy(url, self.proxies):
                 watch_connections(self.adapter.proxy_manager_for(_proxy_url(proxy)))
+
+    def check_blockable(self, url: str) -> None:
+        """Refuse what connects to addresses that we do not see.
+
+        Raises:
+            UsageError: a proxy, or an adapter of another kind.
+        """
+        if select_proxy(url, self.proxies):
+            raise UsageError(_BY_PROXY)
+        if not connects_by_pool(self.adapter):
+            raise UsageError(
+                "private addresses cannot be blocked: the session has an adapter that connects by itself"
+            )
 
 
 def _proxy_url(proxy: str) -> str:
@@ -73,9 +88,14 @@ class RequestsTransport:
         proxies: as requests has them, ``{"https": "http://proxy:3128"}``; the environment is not read.
         verify: True, False, or the path of a CA bundle.
         pool_size: connections kept per origin.
+        block_private_addresses: connect to addresses of the public internet only, for services whose users
+            name hosts (a homeserver, a link to upload): each connection is checked by the address that it
+            goes to, whatever a name meant before. Not with a proxy, which connects in our place.
+        reachable: networks that are reached all the same, such as ``10.1.2.0/24``.
 
     Raises:
-        UsageError: proxies or verify are given beside a session, which has its own; or no such bundle.
+        UsageError: proxies or verify are given beside a session, which has its own; or no such bundle; or
+            private addresses cannot be blocked with what was given.
     """
 
     def __init__(
@@ -85,7 +105,13 @@ class RequestsTransport:
         proxies: Mapping[str, str] | None = None,
         verify: bool | str = True,
         pool_size: int = 32,
+        block_private_addresses: bool = False,
+        reachable: Sequence[str] = (),
     ) -> None:
+        if reachable and not block_private_addresses:
+            raise UsageError("reachable networks are exceptions to block_private_addresses, which is off")
+        if proxies and block_private_addresses:
+            raise UsageError(_BY_PROXY)
         if session is None:
             if isinstance(verify, str) and not os.path.exists(verify):
                 raise UsageError(f"there is no CA bundle at {verify!r}")
@@ -98,6 +124,7 @@ class RequestsTransport:
         elif proxies or verify is not True:
             raise UsageError("a session has proxies and verify of its own: set them there")
         self.session = session
+        self._block = AddressBlock(reachable) if block_private_addresses else None
         self._routes: dict[Origin, _Route] = {}
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -118,7 +145,8 @@ class RequestsTransport:
             UsageError: the request cannot be sent.
         """
         limits = request.limits
-        with watched(limits.total_s, min(limits.read_s, _LONGEST_S)) as watch, _cancellable(request, watch):
+        read_s = min(limits.read_s, _LONGEST_S)
+        with watched(limits.total_s, read_s, self._block) as watch, _cancellable(request, watch):
             try:
                 return self._send(request, self._route(request.url), watch)
             except StreamFailed as failure:
@@ -137,7 +165,10 @@ class RequestsTransport:
         route = self._routes.get(place)
         if route is None:
             with self._lock:
-                route = self._routes.setdefault(place, _Route(self.session, url))
+                route = _Route(self.session, url)
+                if self._block is not None:
+                    route.check_blockable(url)
+                route = self._routes.setdefault(place, route)
         return route
 
     def _leave_to_parent(self) -> None:

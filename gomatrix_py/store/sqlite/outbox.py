@@ -94,10 +94,14 @@ class SQLiteOutbox:
         with self._open_file().transaction() as db:
             db.executemany("DELETE FROM outbox WHERE id = ?", [(row_id,) for row_id in row_ids])
 
-    def forget_sent(self, before_ts: int) -> None:
-        """Forget what was sent and put here before a moment."""
+    def forget_sent(self, before_ts: int, keep: int = 0) -> None:
+        """Forget what was sent and put here before a moment, but for the last ones."""
         with self._open_file().transaction(is_durable=False) as db:
-            db.execute("DELETE FROM outbox WHERE state = 'sent' AND created_ts < ?", (before_ts,))
+            db.execute(
+                "DELETE FROM outbox WHERE state = 'sent' AND created_ts < ?"
+                " AND id <= (SELECT id FROM outbox WHERE state = 'sent' ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                (before_ts, keep),
+            )
 
 
 def _values(row: OutboxRow) -> dict[str, Any]:

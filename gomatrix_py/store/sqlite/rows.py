@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -19,6 +18,7 @@ __all__ = [
     "as_receipt",
     "fill_room",
     "inbox_row",
+    "next_place",
     "put_account_data",
     "put_gap",
     "put_in_inbox",
@@ -118,15 +118,22 @@ def put_state(db: sqlite3.Connection, rows: Iterable[tuple[str, str, str, bytes]
     db.executemany(_PUT_STATE, rows)
 
 
-def put_state_of_all(db: sqlite3.Connection, deltas: list[RoomDelta]) -> None:
-    """Write the state of a batch, in the order of the primary key: a large first sync is written front to back."""
+def put_state_of_all(db: sqlite3.Connection, deltas: list[RoomDelta], at: int) -> None:
+    """Write the state of a batch, in the order of the primary key: a large first sync is written front to back.
+
+    Args:
+        db: the file.
+        deltas: what the batch says of rooms.
+        at: the place of the batch in the order of all, for the ids of its events.
+    """
     for delta in sorted(deltas, key=attrgetter("room_id")):
+        if delta.forgets_state:
+            db.execute("DELETE FROM state WHERE room_id = ?", (delta.room_id,))
         pieces = {(kind, key): json for kind, key, json in delta.all_state()}  # the later one wins
         if pieces:
             room_id = delta.room_id
             db.executemany(_PUT_STATE, [(room_id, kind, key, json) for (kind, key), json in sorted(pieces.items())])
-    now_s = int(time.time())
-    seen = [(delta.room_id, event_id, now_s) for delta in deltas for event_id in delta.seen]
+    seen = [(delta.room_id, event_id, at) for delta in deltas for event_id in delta.seen]
     if seen:
         db.executemany(_PUT_SEEN, seen)
 
@@ -162,12 +169,20 @@ def put_account_data(db: sqlite3.Connection, rows: Iterable[AccountDataRow]) -> 
 # ------------------------------------------------------------------ the journal and the rest
 
 
-def put_in_inbox(db: sqlite3.Connection, rows: Sequence[InboxRow]) -> list[InboxRow]:
+def next_place(db: sqlite3.Connection) -> int:
+    """Return a number greater than that of every id that was seen.
+
+    By it the oldest ids are forgotten first, whatever a clock said when they came. (Once it was the time in
+    seconds, which the numbers go on from.)
+    """
+    return int(db.execute("SELECT ifnull(max(at), 0) FROM seen").fetchone()[0]) + 1
+
+
+def put_in_inbox(db: sqlite3.Connection, rows: Sequence[InboxRow], at: int) -> list[InboxRow]:
     """Write the rows whose events did not come before, and return them."""
     fresh: list[InboxRow] = []
-    now_s = int(time.time())
     for row in rows:
-        if row.event_id and not db.execute(_PUT_SEEN, (row.room_id, row.event_id, now_s)).rowcount:
+        if row.event_id and not db.execute(_PUT_SEEN, (row.room_id, row.event_id, at)).rowcount:
             continue
         row.seq = db.execute(_PUT_INBOX, (row.room_id, row.event_id, row.source.value, row.json)).lastrowid or 0
         fresh.append(row)

@@ -28,7 +28,7 @@ _FIRST_TABLES = (
         event BLOB NOT NULL,
         PRIMARY KEY (room_id, type, state_key)
     ) WITHOUT ROWID""",
-    # the ids of events that came, so that each counts once; `at` is in seconds, for pruning
+    # the ids of events that came, so that each counts once; `at` says in which order, for pruning
     """CREATE TABLE seen (
         room_id TEXT NOT NULL,
         event_id TEXT NOT NULL,

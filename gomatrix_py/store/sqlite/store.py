@@ -53,6 +53,7 @@ class SQLiteStore:
         self._contents = AccountContents()
         self.own_user_id = ""
         self._commits = 0
+        self._place = 0
         if path is not None:
             self._file = StoreFile(Path(path).absolute())
             self.own_user_id = self._file.user_id
@@ -247,10 +248,11 @@ class SQLiteStore:
         return rows
 
     def _write(self, db: sqlite3.Connection, batch: SyncBatch) -> list[InboxRow]:
-        rows = table.put_in_inbox(db, batch.inbox)
+        at = self._next_place(db)
+        rows = table.put_in_inbox(db, batch.inbox, at)
         for delta in batch.rooms:
             table.put_room(db, delta)
-        table.put_state_of_all(db, batch.rooms)
+        table.put_state_of_all(db, batch.rooms, at)
         if batch.account_data:
             table.put_account_data(db, batch.account_data)
         for gap in batch.gaps:
@@ -273,6 +275,11 @@ class SQLiteStore:
                 unsaved = room.take_changes()
                 room.put_back_changes(unsaved)
                 room.state.put_all((kind, key, event) for (kind, key), event in unsaved.items())
+
+    def _next_place(self, db: sqlite3.Connection) -> int:
+        """Return the place of a batch in the order of all; looked up once, as the file is ours alone."""
+        self._place = self._place + 1 if self._place else table.next_place(db)
+        return self._place
 
     def _prune(self, db: sqlite3.Connection) -> None:
         """Forget old ids at the first commit, for scripts that make but one, and every so often."""
@@ -348,7 +355,7 @@ class SQLiteStore:
     def commit_gap(self, gap: Gap, rows: Sequence[InboxRow], rest: Gap | None) -> Sequence[InboxRow]:
         """Journal the events of a gap and replace it by what is left of it."""
         with self._open_file.transaction() as db:
-            fresh = table.put_in_inbox(db, rows)
+            fresh = table.put_in_inbox(db, rows, self._next_place(db))
             db.execute("DELETE FROM gap WHERE id = ?", (gap.id,))
             if rest is not None:
                 table.put_gap(db, rest)

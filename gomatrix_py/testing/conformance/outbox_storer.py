@@ -194,6 +194,14 @@ class OutboxStorerConformance(StorerConformance):
         assert outbox.find(ROOM, "", "new") is not None
         assert _ids(outbox) == [waiting.id]
 
+    def test_the_last_ones_that_were_sent_stay_whatever_the_clock_says(self, opened: _Opened) -> None:
+        for number in range(5):
+            _sent(opened, attrs.evolve(_row(f"t{number}"), created_ts=1_000))
+        for keep, kept in ((9, "01234"), (2, "34"), (0, "")):
+            _outbox(opened).forget_sent(1 << 60, keep)
+            found = [str(number) for number in range(5) if _outbox(opened).find(ROOM, "", f"t{number}")]
+            assert "".join(found) == kept
+
     # ------------------------------------------------------------ threads
 
     def test_threads_may_share_the_outbox(self, opened: _Opened) -> None:

@@ -212,6 +212,23 @@ def test_a_damaged_file(healthy: ScriptedHomeserver, tmp_path: Path, monkeypatch
     assert "page 7 is torn" in str(diagnosis.problems[0])
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_file_that_is_overwritten_while_in_use(place: int, healthy: ScriptedHomeserver, tmp_path: Path) -> None:
+    """What `verify` raises, rather than returns, is said in plain words as well."""
+    store = SQLiteStore(tmp_path / "store")
+    for number in range(50):
+        store.commit_sync(SyncBatch(USER, f"s{number}", inbox=[row(f"${number}")]))
+    store.compact()
+    with open(tmp_path / "store", "r+b") as file:
+        file.seek(place * 4096 + 100 * (place == 0))
+        file.write(b"\xff" * 4000)
+    diagnosis = examine(healthy, store=store)
+    (said,) = [one for one in diagnosis.problems if one.topic == "store"]
+    assert "damaged" in said.what
+    assert "backup" in said.advice
+    assert "Traceback" not in str(diagnosis)
+
+
 def test_a_store_that_cannot_be_read(healthy: ScriptedHomeserver, tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "store")
     store.close()

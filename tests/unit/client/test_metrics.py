@@ -43,6 +43,19 @@ def test_requests_are_measured_by_route_and_status(
     assert ROOM not in str(told)
 
 
+def test_requests_by_hand_are_one_route_whatever_ids_they_hold(
+    server: ScriptedHomeserver, client: Client, told: list[Metric]
+) -> None:
+    server.route("GET", "/thing/", {})
+    server.route("POST", "/thing/", {})
+    for number in range(20):
+        client.make_request("GET", client.build_url("thing", f"!room{number}:scripted"))
+        client.make_request("POST", client.build_url("thing", f"@user{number}:scripted"), {})
+    requests = named(told, "request_seconds")
+    assert len(requests) == 40
+    assert {one.labels["route"] for one in requests} == {"GET (by hand)", "POST (by hand)"}
+
+
 def test_what_brought_no_answer_is_measured_too() -> None:
     with ScriptedHomeserver() as gone:
         client = make_client(gone)

@@ -130,7 +130,7 @@ def test_errors_are_those_of_every_call(client: Client, web: responses.RequestsM
     web.post(f"{V3}/thing", json={"errcode": "M_FORBIDDEN", "error": "no"}, status=403)
     with pytest.raises(Forbidden, match="no") as caught:
         client.make_request("POST", client.build_url("thing"), {})
-    assert caught.value.message == "POST /_matrix/client/v3/thing failed"
+    assert caught.value.message == "POST /_matrix/client/v3/thing (by hand) failed"
 
 
 def test_an_error_names_no_query(client: Client, web: responses.RequestsMock) -> None:
@@ -221,7 +221,7 @@ def test_hooks_see_requests_by_hand_too(client: Client, web: responses.RequestsM
     asked: list[str] = []
     client.on_request(lambda request: asked.append(request.route))
     client.make_request("GET", client.build_url_with_query(["thing"], {"secret": "planted"}))
-    assert asked == ["GET /_matrix/client/v3/thing"]
+    assert asked == ["GET /_matrix/client/v3/thing (by hand)"]
 
 
 def test_a_request_hook_may_refuse_a_call(client: Client, web: responses.RequestsMock) -> None:

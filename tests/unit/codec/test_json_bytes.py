@@ -20,6 +20,7 @@ from gomatrix_py.codec import (
     as_bytes,
     decode_shape,
     dumps,
+    dumps_own,
     fast_decoder,
     loads,
     loads_tolerant,
@@ -230,7 +231,7 @@ def test_there_are_inputs_that_once_hurt() -> None:
     ],
 )
 def test_values_become_the_shortest_bytes(value: Any, data: bytes) -> None:
-    assert dumps(value) == data
+    assert dumps(value) == dumps_own(value) == data
     assert loads(data) == value
 
 
@@ -262,6 +263,12 @@ def test_what_is_not_json_is_not_sent(value: Any) -> None:
         dumps({"far": [{"inside": value}]})
 
 
+@pytest.mark.parametrize("name", ["a lone surrogate", "a lone surrogate in a key", "an object", "bad JSON"])
+def test_what_is_not_json_is_not_kept(name: str) -> None:
+    with pytest.raises(UsageError):
+        dumps_own({"far": [{"inside": UNSENDABLE[name]}]})
+
+
 def test_a_value_that_contains_itself_or_is_too_deep_is_not_sent() -> None:
     ring: list[Any] = []
     ring.append(ring)
@@ -272,6 +279,8 @@ def test_a_value_that_contains_itself_or_is_too_deep_is_not_sent() -> None:
         for ascii_only in (False, True):
             with pytest.raises(UsageError):
                 dumps(value, ascii_only=ascii_only)
+        with pytest.raises(UsageError):
+            dumps_own(value)
 
 
 # ------------------------------------------------------------------ shapes

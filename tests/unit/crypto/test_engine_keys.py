@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
+from gomatrix_py.crypto import spaces, vault
+from gomatrix_py.crypto.outbound import Outbound
 from gomatrix_py.crypto.trust import BLACKLISTED, VERIFIED, BlindTrust, ManualTrust, VerifiedOnly
-from gomatrix_py.errors import MissingRoomKey, NoEligibleDevices, StillUndecided
+from gomatrix_py.errors import MissingRoomKey, NoEligibleDevices, ReplayedMessage, StillUndecided
+from gomatrix_py.store.key_values import Change, MemoryKeyValues
+from tests.kit.forgetful_server import FrozenClock
 from tests.kit.key_server import KeyServer, Peer
 
 ROOM = "!room:hs"
@@ -23,14 +29,19 @@ def alice(server: KeyServer) -> Peer:
 
 
 @pytest.fixture
-def bob(server: KeyServer) -> Peer:
-    return Peer(server, BOB, "B1", policy=BlindTrust())
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def bob(server: KeyServer, clock: FrozenClock) -> Peer:
+    return Peer(server, BOB, "B1", policy=BlindTrust(), clock=clock)
 
 
 # ------------------------------------------------------------------ own keys
 
 
-def test_keys_are_topped_up_when_half_are_used(server: KeyServer, bob: Peer) -> None:
+def test_keys_are_topped_up_when_half_are_used(server: KeyServer, bob: Peer, clock: FrozenClock) -> None:
     keys = server.one_time_keys[bob.me]
     assert len(keys) == 50
     for _ in range(25):
@@ -39,23 +50,50 @@ def test_keys_are_topped_up_when_half_are_used(server: KeyServer, bob: Peer) -> 
     assert len(keys) == 25, "one more may be used before it is worth a request"
     keys.popitem()
     bob.sync()
+    assert len(keys) == 24, "they went up a moment ago"
+    clock.at_s += 10
+    bob.sync()
     assert len(keys) == 50
 
 
 def test_the_same_keys_go_up_again_after_a_crash(server: KeyServer) -> None:
-    peer = Peer(KeyServer(), BOB, "B1")
+    clock = FrozenClock()
+    peer = Peer(KeyServer(), BOB, "B1", clock=clock)
+    clock.at_s += 10
     for _ in range(26):
         peer.server.one_time_keys[peer.me].popitem()
     with peer.engine.step() as step:
         peer.engine.account.note_counts(step, {"signed_curve25519": 24}, None)
     (first, *_) = peer.engine.outgoing_requests()
     peer.restart()
+    (asking, *_) = peer.engine.outgoing_requests()
+    assert asking.request.one_time_keys is None  # type: ignore[attr-defined]
+    peer.engine.mark_request_as_sent(asking.id, peer.server.answer(peer.me, asking.request))
     (second, *_) = peer.engine.outgoing_requests()
     assert first.request.one_time_keys.keys() == second.request.one_time_keys.keys()  # type: ignore[attr-defined]
 
 
-def test_a_used_fallback_key_is_replaced(server: KeyServer, bob: Peer) -> None:
+def test_keys_that_had_arrived_before_a_crash_are_not_offered_again(server: KeyServer) -> None:
+    clock = FrozenClock()
+    peer = Peer(server, BOB, "B1", clock=clock)
+    clock.at_s += 10
+    keys = server.one_time_keys[peer.me]
+    for _ in range(26):
+        keys.popitem()
+    with peer.engine.step() as step:
+        peer.engine.account.note_counts(step, {"signed_curve25519": 24}, None)
+    (first, *_) = peer.engine.outgoing_requests()
+    server.answer(peer.me, first.request)
+    given_away, _ = keys.popitem()
+    peer.restart()
+    for _ in range(3):
+        peer.send_all()
+    assert (given_away in keys, len(keys)) == (False, 49)
+
+
+def test_a_used_fallback_key_is_replaced(server: KeyServer, bob: Peer, clock: FrozenClock) -> None:
     before = server.fallback_keys[bob.me]
+    clock.at_s += 10
     bob.sync(unused_fallback=False)
     after = server.fallback_keys[bob.me]
     assert before.keys() != after.keys()
@@ -149,3 +187,35 @@ def test_a_store_that_was_rolled_back_uses_no_ratchet_again(server: KeyServer, a
     bob.sync()
     assert before.content["session_id"] != after.content["session_id"]
     assert (bob.read(before), bob.read(after)) == ("before", "after")
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+def test_an_old_copy_of_a_store_meets_a_message_it_never_wrote(
+    server: KeyServer, alice: Peer, bob: Peer, monkeypatch: pytest.MonkeyPatch, is_noticed: bool
+) -> None:
+    """The control goes on from where the copy was taken: two texts at one place of the ratchet."""
+    alice.say(ROOM, [ALICE, BOB], "before")
+    copy = MemoryKeyValues()
+    for space in (vault.SPACE, vault.SALT_SPACE, *spaces.ALL):
+        copy.write(Change(space, *entry) for entry in alice.key_values.scan(space))
+    lost = alice.say(ROOM, [ALICE, BOB], "of which the copy knows nothing")
+    if not is_noticed:
+        monkeypatch.setattr(Outbound, "is_behind", lambda *_: False)
+    old = Peer(server, ALICE, "A1", policy=BlindTrust(), key_values=copy)
+    warned: list[bool] = []
+    old.engine.on_rolled_back = lambda: warned.append(True)
+    assert old.read(lost) == "of which the copy knows nothing"
+    anew = old.say(ROOM, [ALICE, BOB], "and goes on")
+    assert warned == [True] * is_noticed
+    bob.sync()
+    assert bob.read(lost) == "of which the copy knows nothing"
+    with contextlib.nullcontext() if is_noticed else pytest.raises(ReplayedMessage):
+        assert bob.read(anew) == "and goes on"
+
+
+def test_messages_of_our_own_do_not_look_like_that(alice: Peer, bob: Peer) -> None:
+    alice.engine.on_rolled_back = lambda: pytest.fail("nothing was rolled back")
+    events = [alice.say(ROOM, [ALICE, BOB], text) for text in "123"]
+    alice.restart()
+    alice.engine.on_rolled_back = lambda: pytest.fail("nothing was rolled back")
+    assert [alice.read(event) for event in events] == ["1", "2", "3"]

@@ -100,6 +100,8 @@ def test_what_was_exported_reads_messages(
     report = import_keys(bob.engine, path, PASSPHRASE)
     session_id = event.content["session_id"]
     assert report == ImportReport(1, new_keys=((ROOM, session_id),))
+    # as if the process had ended before what waited was delivered
+    assert import_keys(bob.engine, path, PASSPHRASE) == ImportReport(0, 1, new_keys=report.new_keys)
     with bob.engine.step() as step:
         (waiting,) = now_readable(step, report.new_keys)
     assert bob.read(Event.from_json(waiting.json, waiting.room_id)) == "said before Bob came"

@@ -428,7 +428,8 @@ def test_a_hook_that_sends_to_the_same_room_is_told(rows: OutboxStorer) -> None:
         outbox.send(row(1))
 
 
-def test_old_rows_that_were_sent_are_forgotten(rows: OutboxStorer) -> None:
+def test_old_rows_that_were_sent_are_forgotten(rows: OutboxStorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gomatrix_py.send.outbox.SENT_KEPT", 0)
     clock, server = FrozenClock(), ForgetfulServer()
     Outbox(rows, server.transmit, clock=clock).send(row(1))
     clock.at_s += 8 * 24 * 3600

@@ -214,7 +214,8 @@ def test_what_nobody_can_find_is_given_up_and_not_sent_again(rows: OutboxStorer)
     assert server.rooms == {ROOM: ["t1", "t2"]}
 
 
-def test_rows_of_long_ago_are_forgotten_while_it_runs(rows: OutboxStorer) -> None:
+def test_rows_of_long_ago_are_forgotten_while_it_runs(rows: OutboxStorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gomatrix_py.send.outbox.SENT_KEPT", 1)
     clock = FrozenClock()
     outbox = outbox_on(rows, ForgetfulServer(), clock)
     outbox.send(row(1))
@@ -225,6 +226,28 @@ def test_rows_of_long_ago_are_forgotten_while_it_runs(rows: OutboxStorer) -> Non
     outbox.send(row(3))
     assert rows.find(ROOM, "", "t1") is None
     assert rows.find(ROOM, "", "t2") is not None
+
+
+@pytest.mark.parametrize("years", [10, -10])
+def test_a_clock_that_jumps_makes_nothing_be_sent_again(rows: OutboxStorer, years: int) -> None:
+    clock, server = FrozenClock(), ForgetfulServer()
+    for number in range(5):
+        outbox_on(rows, server, clock).send(row(number))
+    clock.at_s += years * 365 * 24 * 3600
+    for number in range(5):
+        outbox_on(rows, server, clock).send(row(number))
+    assert server.rooms == {ROOM: [f"t{number}" for number in range(5)]}
+
+
+def test_the_control_without_a_bound_a_clock_that_jumps_does(
+    rows: OutboxStorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gomatrix_py.send.outbox.SENT_KEPT", 0)
+    clock, server = FrozenClock(), ForgetfulServer()
+    outbox_on(rows, server, clock).send(row(1))
+    clock.at_s += 10 * 365 * 24 * 3600
+    outbox_on(rows, server, clock).send(row(1))
+    assert server.calls == 2
 
 
 # ------------------------------------------------------------------ rows that need others

@@ -14,11 +14,9 @@ from tests.kit.stores import OTHER, OWN, ROOM, inbox_row
 
 @pytest.fixture
 def few_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten ids are kept, old ones are looked for at every fifth commit, and a second passes at each."""
+    """Ten ids are kept, and old ones are looked for at every fifth commit."""
     monkeypatch.setattr(sqlite_store, "IDS_KEPT", 10)
     monkeypatch.setattr(sqlite_store, "PRUNE_EVERY", 5)
-    seconds = iter(range(1_700_000_000, 1_800_000_000))
-    monkeypatch.setattr("time.time", lambda: next(seconds))
 
 
 def _deliver(store: SQLiteStore, number: int) -> None:
@@ -83,3 +81,45 @@ def test_the_reason_for_setting_aside_is_kept(tmp_path: Path) -> None:
         assert len(store.quarantined()) == 2
         reasons = store._open_file.rows("SELECT set_aside_because FROM inbox ORDER BY seq")
         assert reasons == [("",), ("r" * 500,)]
+
+
+@pytest.mark.parametrize("jump_s", [10 * 365 * 24 * 3600, -10 * 365 * 24 * 3600])
+@pytest.mark.usefixtures("few_kept")
+def test_a_clock_that_jumps_changes_nothing_about_what_is_forgotten(
+    jump_s: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store"
+    for start in (0, 50):  # the clock jumps while nothing runs, too
+        monkeypatch.setattr("time.time", lambda start=start: 1_700_000_000 + (jump_s if start else 0))
+        with SQLiteStore(path) as store:
+            for number in range(start, start + 51):
+                _deliver(store, number)
+    with SQLiteStore(path) as store:
+        known = [number for number in range(101) if store.has_event(ROOM, f"${number}")]
+        assert known == list(range(known[0], 101))
+        assert 5 <= len(known) <= 15
+
+
+@pytest.mark.usefixtures("few_kept")
+def test_ids_with_a_time_from_before_are_older_than_all_that_comes(tmp_path: Path) -> None:
+    with SQLiteStore(tmp_path / "store") as store:
+        with store._open_file.transaction() as db:  # as written by a machine whose clock was years ahead
+            db.executemany(
+                "INSERT INTO seen VALUES (?, ?, ?)", [(ROOM, f"$old{n}", 4_000_000_000) for n in range(99)]
+            )
+        for number in range(20):
+            _deliver(store, number)
+        assert all(store.has_event(ROOM, f"${number}") for number in range(16, 20))
+        assert not store.has_event(ROOM, "$old1")
+
+
+@pytest.mark.usefixtures("few_kept")
+def test_the_control_by_the_clock_new_ids_are_forgotten_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter(range(1_700_000_000, 1, -1))
+    monkeypatch.setattr(SQLiteStore, "_next_place", lambda *_: next(seconds))
+    with SQLiteStore(tmp_path / "store") as store:
+        for number in range(101):
+            _deliver(store, number)
+        assert not store.has_event(ROOM, "$99")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gomatrix_py.crypto.verification import Message, Outgoing, State
+from gomatrix_py.crypto.verification import Message, Outgoing, State, Verification
 from gomatrix_py.events import Event
 from tests.kit.verifying import ALICE, BOB, CAROL, confirm_both, pair, run_to
 
@@ -130,6 +130,22 @@ def test_what_began_in_a_step_that_was_dropped_begins_again() -> None:
     bob.do(bob.only.accept)
     wire.pump()
     assert ours.state is State.READY
+
+
+def test_listeners_are_told_and_do_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    alice, bob, wire = pair()
+    heard: list[tuple[State, bool]] = []
+
+    def listen(run: Verification) -> None:
+        heard.append((run.state, alice.verifications.take_changed() == []))
+        raise ZeroDivisionError
+
+    alice.verifications.listeners += [listen, listen]
+    run_to(State.READY, alice, bob, wire)
+    alice.verifications.tell()
+    alice.verifications.tell()
+    assert heard == [(State.READY, True)] * 2, "once each, though several things happened"
+    assert [record.message for record in caplog.records] == ["an on_verification callback raised"] * 2
 
 
 def test_changes_are_told_once() -> None:

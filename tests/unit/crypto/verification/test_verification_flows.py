@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from gomatrix_py.crypto.backend import BackendName
+from gomatrix_py.crypto.trust import level_of, set_level
 from gomatrix_py.crypto.verification import AutoAccept, Message, Outgoing, State, Verification
 from gomatrix_py.errors import UsageError, VerificationFailed
 from tests.kit.verifying import ALICE, BOB, CAROL, Side, Wire, acquainted, confirm_both, pair, run_to
@@ -356,6 +357,32 @@ def test_a_bot_verifies_an_old_client() -> None:
     wire.pump()
     assert bot.has_verified(alice)
     assert alice.has_verified(bot)
+
+
+@pytest.mark.parametrize("level", ["blacklisted", "blocked", "distrusted"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_bot_does_not_verify_a_device_that_was_blacklisted(level: str, is_known: bool) -> None:
+    """A stolen telephone of somebody who is allowed must not get back in by itself."""
+    phone, bot = Side(ALICE, "A1"), Side(BOB, "B1", policy=AutoAccept([ALICE]))
+    wire = acquainted(phone, bot) if is_known else Wire(phone, bot)
+    phone.learn(BOB, [bot.keys])
+    with bot.step() as step:
+        set_level(step, ALICE, phone.own.ed25519, level)
+    ours = [phone.request(bot)]
+    wire.pump()
+    bot.learn(ALICE, [phone.keys])
+    bot.do(bot.verifications.tick)
+    wire.pump()
+    if ours[0].is_finished or ours[0].state is State.REQUESTED:
+        ours.append(phone.start(bot))
+        wire.pump()
+    for run in ours:
+        if run.state in (State.COMPARING, State.MAC_RECEIVED):
+            phone.do(run.confirm)
+            wire.pump()
+    assert not bot.has_verified(phone)
+    with bot.step() as step:
+        assert level_of(step, ALICE, phone.own.ed25519) == level
 
 
 def test_a_bot_waits_for_keys() -> None:

@@ -1,0 +1,169 @@
+"""Before anything is said in a room that never came in a sync, the server is asked, once, whether it is encrypted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gomatrix_py import Client, SyncResponse
+from gomatrix_py.client.outgoing import OutgoingMethods
+from gomatrix_py.errors import EncryptionRequired, Forbidden, MatrixError, SendBlocked, TransportError
+from gomatrix_py.store.outbox import OutboxState
+from tests.kit.scripted_client import make_client
+from tests.kit.scripted_homeserver import ROOM, Cut, Reply, ScriptedHomeserver, Seen, joined, state, sync_answer
+
+pytestmark = pytest.mark.usefixtures("asks_about_encryption")
+
+QUESTION = "/state/m.room.encryption"
+PLAIN = Reply(404, {"errcode": "M_NOT_FOUND", "error": "no such state"})
+MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
+OTHER = "!other:scripted"
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedHomeserver]:
+    with ScriptedHomeserver() as server:
+        server.route("GET", QUESTION, PLAIN)
+        yield server
+
+
+@pytest.fixture
+def client(server: ScriptedHomeserver) -> Iterator[Client]:
+    with make_client(server, device_id="HERE") as client:
+        yield client
+
+
+def test_the_shortest_script_makes_one_request_more(server: ScriptedHomeserver, client: Client) -> None:
+    client.send_text(ROOM, "hello")
+    assert [(one.method, one.path.rpartition("/rooms/")[2].split("/")[1]) for one in server.seen] == [
+        ("GET", "state"),
+        ("PUT", "send"),
+    ]
+
+
+def test_the_answer_is_kept_for_the_life_of_the_client(server: ScriptedHomeserver, client: Client) -> None:
+    for number in range(5):
+        client.send_text(ROOM, str(number))
+        client.send_text(OTHER, str(number))
+        client.queue_text(ROOM, f"queued {number}")
+    client.outbox.flush()
+    assert len(server.asked(QUESTION)) == 2
+    assert len(server.asked("/send/")) == 15
+
+
+@pytest.mark.parametrize("content", [MEGOLM, {}, {"algorithm": None}, {"algorithm": "m.rot13"}])
+def test_nothing_is_said_in_an_encrypted_room(
+    content: Any, server: ScriptedHomeserver, client: Client, tmp_path: Path
+) -> None:
+    server.route("GET", QUESTION, content)
+    for _ in range(2):
+        with pytest.raises(EncryptionRequired):
+            client.send_text(ROOM, "for your eyes only")
+    with pytest.raises(EncryptionRequired):
+        client.send_file(ROOM, b"for your eyes only")
+    notes = tmp_path / "notes.txt"
+    notes.write_text("for your eyes only")
+    client.queue_text(ROOM, "for your eyes only")
+    client.queue_file(ROOM, notes)
+    client.outbox.flush()
+    assert {row.state for row in client.outbox.pending()} == {OutboxState.WEDGED}
+    assert len(server.asked(QUESTION)) == 1
+    assert not any(b"for your eyes only" in one.body for one in server.seen)
+
+
+def test_the_control_a_client_that_does_not_ask_says_it(
+    server: ScriptedHomeserver, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OutgoingMethods, "_ask_for_encryption", lambda *_: None)
+    server.route("GET", QUESTION, MEGOLM)
+    client.send_text(ROOM, "for your eyes only")
+    assert any(b"for your eyes only" in one.body for one in server.seen)
+
+
+def test_who_may_send_plain_text_is_not_asked(server: ScriptedHomeserver) -> None:
+    server.route("GET", QUESTION, MEGOLM)
+    with make_client(server, allow_plaintext=True) as client:
+        client.send_text(ROOM, "hello")
+    assert server.asked(QUESTION) == []
+
+
+def test_what_is_never_encrypted_needs_no_question(server: ScriptedHomeserver, client: Client) -> None:
+    client.send_message_event(ROOM, "m.reaction", {"m.relates_to": {}})
+    server.route("PUT", "/redact/", {"event_id": "$redaction"})
+    client.redact_event(ROOM, "$event")
+    client.send_state_event(ROOM, "m.room.topic", "", {"topic": "t"})
+    assert server.asked(QUESTION) == []
+
+
+def test_a_room_that_came_in_a_sync_needs_no_question(server: ScriptedHomeserver, client: Client) -> None:
+    encrypted = sync_answer("s1", joined(state={"events": [state("m.room.encryption", MEGOLM)]}))
+    client.syncer.process_response(SyncResponse.from_json(json.dumps(encrypted).encode()), "")
+    with pytest.raises(EncryptionRequired):
+        client.send_text(ROOM, "hello")
+    assert server.asked(QUESTION) == []
+
+
+def test_a_sync_is_believed_before_an_older_answer(server: ScriptedHomeserver, client: Client) -> None:
+    client.send_text(ROOM, "still plain")
+    encrypted = sync_answer("s1", joined(state={"events": [state("m.room.encryption", MEGOLM)]}))
+    client.syncer.process_response(SyncResponse.from_json(json.dumps(encrypted).encode()), "")
+    with pytest.raises(EncryptionRequired):
+        client.send_text(ROOM, "not any more")
+
+
+# ------------------------------------------------------------------ where the server does not say
+
+
+def test_who_may_not_ask_may_not_send(server: ScriptedHomeserver, client: Client) -> None:
+    server.route("GET", QUESTION, Reply(403, {"errcode": "M_FORBIDDEN", "error": "not in the room"}))
+    with pytest.raises(Forbidden):
+        client.send_text(ROOM, "hello")
+    assert server.asked("/send/") == []
+    assert list(client.outbox.pending()) == []
+    server.route("GET", QUESTION, PLAIN)  # after it joined
+    client.send_text(ROOM, "hello")
+
+
+def test_without_an_answer_nothing_leaves_and_nothing_is_lost(server: ScriptedHomeserver, client: Client) -> None:
+    server.route("GET", QUESTION, Cut(200, MEGOLM))
+    with pytest.raises(TransportError) as caught:
+        client.send_text(ROOM, "at once or never")
+    assert caught.value.was_sent is False
+    client.queue_text(ROOM, "whenever")
+    with pytest.raises((SendBlocked, TransportError)):
+        client.send_text(ROOM, "after it")
+    assert server.asked("/send/") == []
+    server.route("GET", QUESTION, PLAIN)
+    client.outbox.flush()
+    assert [one.json["body"] for one in server.asked("/send/")] == ["whenever"]
+
+
+def test_a_question_goes_on_when_the_network_does(server: ScriptedHomeserver, client: Client) -> None:
+    answers: list[Any] = [Reply(502, b"<html>"), Reply(500, {}), PLAIN]
+    server.route("GET", QUESTION, lambda _: answers.pop(0))
+
+    def attempt() -> bool:
+        try:
+            client.send_text(ROOM, "hello", txn_id="one")
+        except MatrixError:
+            return False
+        return True
+
+    assert [attempt() for _ in range(3)] == [False, False, True]
+    assert len(server.asked("/send/")) == 1
+
+
+def test_queueing_asks_nobody(server: ScriptedHomeserver, client: Client, tmp_path: Path) -> None:
+    def fails(_: Seen) -> Any:
+        raise AssertionError("it works without a network")
+
+    server.route("GET", "/", fails)
+    notes = tmp_path / "notes.txt"
+    notes.write_text("notes")
+    client.queue_text(ROOM, "hello")
+    client.queue_file(ROOM, notes)
+    assert server.seen == []
