@@ -77,6 +77,7 @@ PARENTS = {
     "WrongStoreKey": "CryptoError",
     "BadPickle": "CryptoError",
     "BadKey": "CryptoError",
+    "DeviceKeysLost": "CryptoError",
     "BadSignature": "CryptoError",
     "DecryptionFailed": "CryptoError",
     "MissingRoomKey": "DecryptionFailed",
