@@ -322,10 +322,19 @@ def test_a_ratchet_that_is_saved_after_sending_is_found_out(world: World) -> Non
     raise AssertionError("these kills would not have found a place that was used twice")
 
 
-def test_a_device_that_begins_anew_is_found_out(world: World) -> None:
+def test_a_device_whose_store_is_gone_does_not_begin_anew(world: World) -> None:
     world.new_bot()
     assert world.run("say")
     for path in world.place.glob("store*"):
         path.unlink()
-    with pytest.raises(AssertionError, match="its device changed"):
+    with pytest.raises(AssertionError, match="DeviceKeysLost"):
         world.run("say")
+    world.check_keys()
+
+
+def test_a_device_that_changed_is_found_out(world: World) -> None:
+    world.new_bot()
+    assert world.run("say")
+    world.keys = {"device_id": DEVICE}
+    with pytest.raises(AssertionError, match="its device changed"):
+        world.check_keys()
