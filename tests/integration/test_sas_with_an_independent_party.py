@@ -42,9 +42,9 @@ def people(request: pytest.FixtureRequest, matrix_server: DevServer) -> Iterator
         matrix_server.register(name, "password").close()
     with person(matrix_server, "alice", crypto=crypto) as alice, ExitStack() as parties:
         of_all = (alice.user_id[1:].partition(":")[0], *names)
-        yield People(
-            alice, *(parties.enter_context(SasParty(matrix_server.url, name, "password")) for name in of_all)
-        )
+        found = [parties.enter_context(SasParty(matrix_server.url, name, "password")) for name in of_all]
+        alice.sync_once()  # her own new device she hears of by a sync
+        yield People(alice, *found)
 
 
 @pytest.fixture
