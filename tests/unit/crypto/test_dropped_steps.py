@@ -87,14 +87,16 @@ def test_a_message_that_is_refused_changes_no_session(library: BackendName) -> N
     sending, receiving = _session_pair(library)
     real = sending.encrypt(b"2")
     before = receiving.pickle(KEY)
-    refused = 0
     for at in range(len(real.body)):
+        tried = backend(library).session(before, KEY)
+        kept = tried.pickle(KEY)
         try:
-            receiving.decrypt(_damaged(real, at))
+            # vodozemac authenticates what it read, not its encoding: a chain index of zero
+            # that is written as an unknown field is the same message to it.
+            assert tried.decrypt(_damaged(real, at)) == b"2"
+            assert library == "vodozemac" and real.body[at] == "A", at
         except DecryptionFailed:
-            refused += 1
-        assert receiving.pickle(KEY) == before, at
-    assert refused == len(real.body)
+            assert tried.pickle(KEY) == kept, at
     assert receiving.decrypt(real) == b"2"
     assert receiving.pickle(KEY) != before  # what was compared does tell
 
