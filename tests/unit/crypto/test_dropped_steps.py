@@ -94,7 +94,7 @@ def test_a_message_that_is_refused_changes_no_session(library: BackendName) -> N
             # vodozemac authenticates what it read, not its encoding: a chain index of zero
             # that is written as an unknown field is the same message to it.
             assert tried.decrypt(_damaged(real, at)) == b"2"
-            assert library == "vodozemac" and real.body[at] == "A", at
+            assert (library, real.body[at]) == ("vodozemac", "A"), at
         except DecryptionFailed:
             assert tried.pickle(KEY) == kept, at
     assert receiving.decrypt(real) == b"2"
