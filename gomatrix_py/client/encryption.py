@@ -38,7 +38,7 @@ from ..store import is_sync_storer
 from ..store.key_values import key_values_of
 from ..store.outbox import OutboxKind, OutboxRow
 from ..store.records import InboxRow, SyncBatch
-from ..sync import DefaultSyncer, StoringSyncer
+from ..sync import StoringSyncer
 from .client import Client
 from .client_warnings import DeviceKeysChanged, StoreRolledBack
 from .crypto_checkup import encryption_findings
@@ -89,7 +89,6 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
         self._reports: OrderedDict[tuple[str, str], EncryptionReport] = OrderedDict()
         self._asked_after_uploads = 0
         self._held_back = 0
-        self._plain_at: dict[str, float] = {}
         self.own_changes = OwnChanges()
         self._asked_device_id = ""
         super().__init__(homeserver_url, user_id, access_token, **options)
@@ -168,7 +167,7 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
         """Tell the listeners of events that waited for these keys; they are journalled first, as any others."""
         engine, store = self.engine, self.store
         with engine.step() as step:
-            late = now_readable(step, keys)
+            late = now_readable(step, engine.inbound, keys)
             rows = [InboxRow(one.room_id, "", one.source, one.json) for one in late]
             batch = SyncBatch(
                 self.user_id, store.load_next_batch(self._position_key()), inbox=rows, changes=step.changes()
@@ -348,22 +347,14 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
         known = self.engine.room_settings(room_id)
         if known is not None:
             return known
-        found = self._known_encryption(room_id)
-        if found is None and not self._is_surely_plain(room_id):
-            found = self._ask_for_encryption(room_id)
-            self._plain_at[room_id] = self.engine.clock.monotonic()
+        found = super()._must_encrypt(room_id)
         if found is not None:
             self.engine.note_encrypted(room_id, dict(found))
         return found
 
     def _is_surely_plain(self, room_id: str) -> bool:
-        """Tell whether the server said that a room is plain, and would have told us of a change.
-
-        What the store says is as old as the last sync of a job that only sends.
-        """
-        asked_at = self._plain_at.get(room_id)
-        hears_of_all = self.engine.freshness.is_following and isinstance(self.syncer, DefaultSyncer)
-        return asked_at is not None and (hears_of_all or self.engine.freshness.holds(asked_at))
+        # what the store says of a room may be what a filter left of it: the server is asked once in any case
+        return room_id in self._plain_at and super()._is_surely_plain(room_id)
 
     def _check_may_speak(self, room_id: str) -> None:
         """Nothing is refused: what goes into an encrypted room is encrypted."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from ..api.base import carries_out
-from ..api.room_events import GetStateEvent, RedactEvent, RespSendEvent, SendMessageEvent
+from ..api.room_events import GetStateEvent, RedactEvent, RespSendEvent, SendMessageEvent, SendStateEvent
 from ..api.room_history import GetMessages
 from ..api.sync import SyncResponse
 from ..cancellation import CancelToken
 from ..codec import dumps, loads, unstructure
+from ..crypto import spaces
+from ..crypto.freshness import FRESH_FOR_S
 from ..errors import EncryptionRequired, NotFound, SendError, TransportError, UsageError
 from ..events import Event
 from ..events.sizes import check_event_size
@@ -23,12 +25,16 @@ from ..http.retry import RetryPolicy
 from ..send.echoes import echoes_in, local_echo
 from ..send.outbox import Outbox
 from ..send.row_sender import RowWatcher
+from ..store.key_values import key_values_of
 from ..store.outbox import MemoryOutbox, OutboxKind, OutboxRow, OutboxState, OutboxStorer, outbox_of
+from ..sync import DefaultSyncer
 from ..sync.handling import next_transaction_id
 from ..times import Moment, in_milliseconds
 from .base import BaseClient
 
 __all__ = ["SENT_IN_PLAIN", "OutgoingMethods"]
+
+R = TypeVar("R")
 
 _PAGES = 20
 _PAGE = 500
@@ -45,7 +51,9 @@ class OutgoingMethods(BaseClient):
         self._made_outbox: tuple[object, Outbox] | None = None
         self._outbox_lock = threading.Lock()
         self._row_watchers: list[RowWatcher] = []
-        self._asked_rooms: dict[str, Mapping[str, Any] | None] = {}
+        self._encrypted_rooms: dict[str, Mapping[str, Any]] = {}
+        self._plain_at: dict[str, float] = {}
+        self._heard_at: float | None = None
 
     @property
     def outbox(self) -> Outbox:
@@ -115,8 +123,8 @@ class OutgoingMethods(BaseClient):
         Raises:
             UsageError: it is too large, or no JSON; nothing was sent.
             SendBlocked: an earlier message of the room waits and cannot be sent; this one was not tried.
-            EncryptionRequired: the room is encrypted, and this client cannot encrypt; nothing was sent. About a
-                room that never came in a sync the server is asked, once.
+            EncryptionRequired: the room is encrypted, and this client cannot encrypt; nothing was sent. The server
+                is asked about a room that never came in a sync, and, where no sync runs, once a minute.
             TransportError, HTTPError, DecodeError: where it may have been sent all the same, it stays in the
                 outbox; the same `txn_id`, or `outbox.flush()`, settles it without sending it twice.
             SendError: the same `txn_id` was used long ago, and nobody can tell any more whether it was sent.
@@ -212,6 +220,7 @@ class OutgoingMethods(BaseClient):
 
     def _settle_echoes(self, response: SyncResponse) -> None:
         """Take in which rows of the outbox came back in a sync."""
+        self._heard_at = self.clock.monotonic()
         if not self.outbox.may_have_unsettled:
             return
         for room_id, room in response.rooms.join.items():
@@ -292,20 +301,45 @@ class OutgoingMethods(BaseClient):
     def _must_encrypt(self, room_id: str) -> Mapping[str, Any] | None:
         """Return how a room wants to be encrypted, None where it does not.
 
-        The server is asked, once, about a room that never came in a sync. What it cannot say stops the sending.
+        The server is asked about a room that never came in a sync, and where no sync runs that would tell of a
+        change. What it cannot say stops the sending.
         """
         found = self._known_encryption(room_id)
-        if found is None and self.store.load_room(room_id) is None:
-            if room_id not in self._asked_rooms:
-                self._asked_rooms[room_id] = self._ask_for_encryption(room_id)
-            return self._asked_rooms[room_id]
+        if found is None and not self._is_surely_plain(room_id):
+            found = self._ask_for_encryption(room_id)
+            if found is None:
+                self._plain_at[room_id] = self.clock.monotonic()
+            else:
+                self._encrypted_rooms[room_id] = found
         return found
 
     def _known_encryption(self, room_id: str) -> Mapping[str, Any] | None:
-        """Return how a room wants to be encrypted, as far as we know without asking."""
+        """Return how a room wants to be encrypted, as far as we know without asking; once is for ever."""
+        if room_id in self._encrypted_rooms:
+            return self._encrypted_rooms[room_id]
         room = self.store.load_room(room_id)
         event = room.get_state_event("m.room.encryption") if room is not None else None
-        return event.content if event is not None else None
+        if event is not None:
+            return event.content
+        key_values = key_values_of(self.store)
+        # noted by a client that encrypts; what it noted, only that one can read
+        was_noted = key_values is not None and key_values.get(spaces.ROOMS, room_id) is not None
+        return {} if was_noted else None
+
+    def _carry_out(self, endpoint: Endpoint[R], **options: Any) -> R:
+        answer = super()._carry_out(endpoint, **options)
+        if isinstance(endpoint, SendStateEvent) and endpoint.event_type == "m.room.encryption":
+            self._encrypted_rooms[endpoint.room_id] = dict(unstructure(endpoint.content))
+        return answer
+
+    def _is_surely_plain(self, room_id: str) -> bool:
+        """Tell whether the server said that a room is plain, and would have told us of a change."""
+        if isinstance(self.syncer, DefaultSyncer) and self._heard_a_moment_ago(self._heard_at):
+            return room_id in self._plain_at or self.store.load_room(room_id) is not None
+        return self._heard_a_moment_ago(self._plain_at.get(room_id))
+
+    def _heard_a_moment_ago(self, at: float | None) -> bool:
+        return at is not None and self.clock.monotonic() - at < FRESH_FOR_S
 
     def _ask_for_encryption(self, room_id: str) -> Mapping[str, Any] | None:
         try:

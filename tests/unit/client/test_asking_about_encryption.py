@@ -11,7 +11,11 @@ import pytest
 
 from gomatrix_py import Client, SyncResponse
 from gomatrix_py.client.outgoing import OutgoingMethods
+from gomatrix_py.clock import SystemClock
+from gomatrix_py.crypto import spaces
+from gomatrix_py.crypto.freshness import FRESH_FOR_S
 from gomatrix_py.errors import EncryptionRequired, Forbidden, MatrixError, SendBlocked, TransportError
+from gomatrix_py.store.key_values import Change, key_values_of
 from gomatrix_py.store.outbox import OutboxState
 from tests.kit.scripted_client import make_client
 from tests.kit.scripted_homeserver import ROOM, Cut, Reply, ScriptedHomeserver, Seen, joined, state, sync_answer
@@ -22,6 +26,15 @@ QUESTION = "/state/m.room.encryption"
 PLAIN = Reply(404, {"errcode": "M_NOT_FOUND", "error": "no such state"})
 MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
 OTHER = "!other:scripted"
+
+
+class StillClock(SystemClock):
+    """Stands still until it is moved."""
+
+    seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 @pytest.fixture
@@ -60,18 +73,19 @@ def test_nothing_is_said_in_an_encrypted_room(
     content: Any, server: ScriptedHomeserver, client: Client, tmp_path: Path
 ) -> None:
     server.route("GET", QUESTION, content)
-    for _ in range(2):
-        with pytest.raises(EncryptionRequired):
-            client.send_text(ROOM, "for your eyes only")
-    with pytest.raises(EncryptionRequired):
-        client.send_file(ROOM, b"for your eyes only")
     notes = tmp_path / "notes.txt"
     notes.write_text("for your eyes only")
+    client.queue_file(ROOM, notes)  # nobody is asked yet
     client.queue_text(ROOM, "for your eyes only")
-    client.queue_file(ROOM, notes)
     client.outbox.flush()
+    for _ in range(2):
+        with pytest.raises(EncryptionRequired):
+            client.send_text(OTHER, "for your eyes only")
+    for send in (client.send_file, client.queue_file):
+        with pytest.raises(EncryptionRequired):
+            send(OTHER, notes)
     assert {row.state for row in client.outbox.pending()} == {OutboxState.WEDGED}
-    assert len(server.asked(QUESTION)) == 1
+    assert len(server.asked(QUESTION)) == 2  # once for each room
     assert not any(b"for your eyes only" in one.body for one in server.seen)
 
 
@@ -113,6 +127,72 @@ def test_a_sync_is_believed_before_an_older_answer(server: ScriptedHomeserver, c
     client.syncer.process_response(SyncResponse.from_json(json.dumps(encrypted).encode()), "")
     with pytest.raises(EncryptionRequired):
         client.send_text(ROOM, "not any more")
+
+
+# ------------------------------------------------------------------ where what the store says is old
+
+
+def _stored(client: Client, *events: Any) -> None:
+    answer = sync_answer("s1", joined(state={"events": list(events)}))
+    client.syncer.process_response(SyncResponse.from_json(json.dumps(answer).encode()), "")
+
+
+def _sync(server: ScriptedHomeserver, client: Client) -> None:
+    server.route("GET", "/sync", sync_answer("s2", joined()))
+    client.sync_once(0)
+
+
+def test_a_job_that_does_not_sync_asks_about_a_stored_room_too(server: ScriptedHomeserver, client: Client) -> None:
+    _stored(client, state("m.room.topic", {"topic": "as it was last year"}))
+    server.route("GET", QUESTION, MEGOLM)
+    with pytest.raises(EncryptionRequired):
+        client.send_text(ROOM, "for your eyes only")
+    assert server.asked("/send/") == []
+
+
+def test_a_job_that_does_not_sync_asks_again_after_a_minute(server: ScriptedHomeserver, client: Client) -> None:
+    client.clock = clock = StillClock()
+    client.send_text(ROOM, "plain")
+    server.route("GET", QUESTION, MEGOLM)
+    clock.seconds += FRESH_FOR_S - 1
+    client.send_text(ROOM, "plain as far as we know")
+    clock.seconds += 1
+    with pytest.raises(EncryptionRequired):
+        client.send_text(ROOM, "for your eyes only")
+
+
+def test_who_syncs_asks_nothing_of_its_rooms(server: ScriptedHomeserver, client: Client) -> None:
+    client.clock = clock = StillClock()
+    _sync(server, client)
+    client.send_text(ROOM, "hello")
+    assert server.asked(QUESTION) == []
+    clock.seconds += FRESH_FOR_S  # the sync ended
+    client.send_text(ROOM, "hello")
+    assert len(server.asked(QUESTION)) == 1
+
+
+def test_what_a_client_that_encrypts_noted_in_the_same_store_counts(
+    server: ScriptedHomeserver, client: Client
+) -> None:
+    key_values = key_values_of(client.store)
+    assert key_values is not None
+    key_values.write([Change(spaces.ROOMS, spaces.place(ROOM), b"only that one can read it")])
+    _sync(server, client)
+    with pytest.raises(EncryptionRequired):
+        client.send_text(ROOM, "for your eyes only")
+    assert server.asked("/send/") == []
+
+
+def test_who_turns_encryption_on_knows_it_at_once(server: ScriptedHomeserver, client: Client) -> None:
+    _sync(server, client)
+    server.route("PUT", QUESTION, Reply(403, {"errcode": "M_FORBIDDEN", "error": "not with your power"}))
+    with pytest.raises(Forbidden):
+        client.send_state_event(ROOM, "m.room.encryption", "", MEGOLM)
+    client.send_text(ROOM, "still plain")
+    server.route("PUT", QUESTION, {"event_id": "$encryption"})
+    client.send_state_event(ROOM, "m.room.encryption", "", MEGOLM)
+    with pytest.raises(EncryptionRequired):
+        client.send_text(ROOM, "for your eyes only")
 
 
 # ------------------------------------------------------------------ where the server does not say
