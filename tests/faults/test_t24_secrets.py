@@ -19,6 +19,7 @@ from tests.kit.scripted_homeserver import Reply, ScriptedHomeserver, Seen, sync_
 from tests.kit.secret_flows import PROXY_PASSWORD, SECRETS, USER
 
 LOG_BYTES = of_size(400_000, 20_000_000)
+LOGS = of_size(1, 50)
 TOKENS = {name: text for name, text in SECRETS.items() if "token" in name}
 
 
@@ -91,9 +92,10 @@ def _found_in(text: str, secrets: dict[str, str]) -> set[str]:
     return {name for name, secret in secrets.items() if secret in text}
 
 
-def test_no_secret_goes_astray(world: World) -> None:
+@pytest.mark.parametrize("number", range(LOGS))
+def test_no_secret_goes_astray(world: World, number: int) -> None:
     world.run()
-    print(f"{len(world.said)} bytes of log, {len(world.home.seen)} requests")
+    print(f"log {number}: {len(world.said)} bytes, {len(world.home.seen)} requests")
     assert len(world.said) >= LOG_BYTES * 0.9, "some of it is more than a byte"
     assert _found_in(world.said, {**SECRETS, "netrc": PROXY_PASSWORD}) == set(), "said"
     assert world.proxy.seen == [], "a proxy of the environment was used"
