@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from . import encryption, http_calls, media_streams, outbox, startup, sync_large, sync_small
+from .encryption_table import compared
 from .report import Section, as_rst, as_text
 from .scale import FULL, QUICK
 
@@ -68,9 +69,12 @@ def _main() -> int:
     started = time.monotonic()
     sections: list[Section] = []
     for name in arguments.parts or PARTS:
-        for section in PARTS[name].sections(scale):
-            sections.append(section)
+        of_part = PARTS[name].sections(scale)
+        sections += of_part
+        for section in of_part:
             print(as_text(section), flush=True)
+        if name == "encryption":
+            print("For docs/encryption.rst:\n", compared(of_part), sep="\n", flush=True)
     if arguments.rst:
         arguments.rst.write_text(as_rst(sections, setting), encoding="utf-8")
     missed = [

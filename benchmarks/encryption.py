@@ -43,7 +43,7 @@ def _per_one(scale: Scale, title: str, work: str, count: int, target: Target, de
     if work == "write":
         to_many, durable = {**settings, "devices": devices}, {**settings, "library": "vodozemac"}
         contenders.append(Contender(f"gomatrix_py, checking {devices:,} devices", f"{_OURS}:write_to_many", to_many))
-        contenders.append(Contender("gomatrix_py, each on the disk first", f"{_OURS}:write_committed", durable))
+        contenders.append(Contender("gomatrix_py, with a store on the disk", f"{_OURS}:write_committed", durable))
     readings = measure(contenders, scale.rounds)
     base = readings[BARE].cpu_s
     return Section(title, [_line(name, one, base, count, target) for name, one in readings.items()])
@@ -100,4 +100,4 @@ def _openings(scale: Scale, keys: int) -> Section:
         )
         for name, one in readings.items()
     ]
-    return Section("Opening a store with room keys, and encryption on it", rows)
+    return Section(f"Opening a store with {keys:,} room keys, and encryption on it", rows)

@@ -13,6 +13,7 @@ from ..cancellation import CancelToken
 from ..codec import Document, unstructure
 from ..errors import HTTPError, UsageError
 from ..events import Event, ImageMessage, VideoMessage
+from ..events.readable import check_readable
 from ..ids import parse_mxc
 from ..media.progress import Progress
 from ..media.sources import MediaSource, OpenSource
@@ -231,13 +232,15 @@ class AttachmentMethods(UploadMethods, SendingMethods):
             cancel, max_bytes: see `download`.
 
         Raises:
-            UsageError: the message carries no file, its address is none, or the file is encrypted and this
-                client cannot decrypt.
+            UsageError: the message cannot be read or carries no file, its address is none, or the file is
+                encrypted and this client cannot decrypt.
             NotFound, TruncatedAnswer, AnswerTooLarge, RequestCancelled, TransportError, HTTPError, OSError: see
                 `download`.
         """
         from ..media.received import file_of, thumbnail_of
 
+        if isinstance(event, Event):
+            check_readable(event)
         content = event.content if isinstance(event, Event) else unstructure(event)
         file = (thumbnail_of if is_thumbnail else file_of)(content)
         place = parse_mxc(file.url)
@@ -252,9 +255,7 @@ class AttachmentMethods(UploadMethods, SendingMethods):
         self, file: ReceivedFile, to: Place | None, transfer: Transfer, *, overwrite: bool
     ) -> Download:
         """Download and decrypt a file; encryption takes this over."""
-        raise UsageError(
-            "the file is encrypted, and this client has no encryption: it takes the crypto mixin to open it"
-        )
+        raise UsageError("the file is encrypted: it takes CryptoClient to open it")
 
     # ------------------------------------------------------------ what all of them go through
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..crypto import spaces
+from ..crypto.to_device_queue import has_room
 from ..errors import DecodeError, HTTPError, TransportError
 from .crypto_requests import CryptoRequests
 from .diagnosis import Finding, Level
@@ -22,12 +23,16 @@ def encryption_findings(requests: CryptoRequests) -> list[Finding]:
     with engine.step() as step:
         waiting = sum(1 for _ in step.scan(spaces.WAITING))
         is_due, is_published = engine.account.needs_upload(step), engine.account.is_published(step)
+        is_full = not has_room(step)
     queued = len(engine.queued_messages())
     found = [Finding(Level.OK, _WHAT, f"by {engine.backend.name}, device {engine.own.device_id}")]
     found += _about_published_keys(requests, is_published=is_published)
     if is_due:
         found.append(Finding(Level.WARNING, _WHAT, "keys of ours must go up", "sync once"))
-    if queued:
+    if is_full:
+        problem = f"{queued} messages to devices wait, too many: what other devices ask for is not answered"
+        found.append(Finding(Level.PROBLEM, _WHAT, problem, "sync, and see in the log why the server takes none"))
+    elif queued:
         found.append(Finding(Level.WARNING, _WHAT, f"{queued} messages to devices wait", "sync once"))
     if waiting:
         advice = "wait for their keys, or import a key file; client.crypto.explain(event) says more"

@@ -93,7 +93,9 @@ class CryptoFileMethods:
             OSError: the file cannot be read.
         """
         with self._engine.step() as step:
-            return import_trust(step, source, level=level, overwrite=overwrite)
+            report = import_trust(step, source, level=level, overwrite=overwrite)
+        self._engine.device_watch.tell()
+        return report
 
     # ------------------------------------------------------------ requests for keys
 

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..crypto import spaces
+from ..crypto.device_changes import DeviceListener
 from ..crypto.device_info import DeviceInfo
 from ..crypto.engine import Engine
 from ..crypto.forgetting import forget_user
@@ -76,6 +77,7 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
     def set_trust(self, device: DeviceInfo, level: str) -> None:
         """Set the level of trust of a device's fingerprint: any text; "" for none."""
         self._engine.set_levels(device.user_id, {device.ed25519: level})
+        self._engine.device_watch.tell()
 
     def verify_device(self, device: DeviceInfo) -> None:
         """Say that a device is whose it claims to be: its fingerprint was compared."""
@@ -105,6 +107,18 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
         now = next((one for one in self._engine.devices_of(device.user_id) if one.ed25519 == device.ed25519), None)
         if now is not None and now.level == level:
             self.set_trust(device, "")
+
+    def on_device_change(self, callback: DeviceListener) -> DeviceListener:
+        """Call a function with each `DeviceChange`; also as a decorator.
+
+        A device appears, goes away or comes back, is forgotten with its user, gets another level of trust (by a call,
+        a verification, a policy's decision or a file), or is given other keys by the server, which are refused.
+
+        It is called once that is stored, in the same order, by the thread that did it or the one that syncs, and
+        never by two at once; what it raises is logged. Who logs in anew with the same client is told as before.
+        """
+        self._engine.device_watch.listeners.append(callback)
+        return callback
 
     def room_devices(self, room_id: str) -> dict[str, list[DeviceInfo]]:
         """Return the active devices of all who may read what is sent to a room next, by user.
@@ -144,6 +158,7 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
         engine = self._engine
         with engine.step() as step:
             forget_user(step, engine.devices, engine.olm, engine.outbound, user_id)
+        engine.device_watch.tell()
 
     # ------------------------------------------------------------ sessions
 
@@ -172,6 +187,11 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
         with self._engine.step() as step:
             return self._engine.olm.sessions(step, device)
 
+    def sent_since_answer(self, device: DeviceInfo) -> int:
+        """Return how many messages went to a device since it last said anything; where many did, it may be gone."""
+        with self._engine.step() as step:
+            return self._engine.olm.sent_since_answer(step, device)
+
     def missing_sessions(self, user_ids: Iterable[str]) -> list[DeviceInfo]:
         """Return the active devices of users that we have no session with."""
         user_ids = list(user_ids)
@@ -196,8 +216,13 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
 
         Returns:
             The devices that did not get it, and why.
+
+        Raises:
+            TransportError, HTTPError, DecodeError: the server could not be asked; what was encrypted by then is
+                sent later.
         """
         devices = list(devices)
+        self._requests.send_queue()  # while that fails, nothing is added
         with self._engine.step() as step:
             lacking = [one for one in devices if not self._engine.olm.has_session(step, one)]
         claim = self._engine.claim_for(lacking)
@@ -220,6 +245,8 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
     def ensure_consistency(self) -> list[str]:
         """Compare what the server has of our keys with what we have, and publish again what it lost.
 
+        Devices that no session could be started with are asked for a key again with the next message.
+
         Returns:
             What was wrong, in plain words; [] where all is well.
 
@@ -234,6 +261,8 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
                 self._engine.account.forget_upload(step)
         elif not self._requests.is_ours(published):
             found.append("the server has other keys for this device: log in anew, with a store of its own")
+        with self._engine.step():
+            self._engine.olm.unreached.clear()
         self._requests.send_outgoing()
         return found
 
@@ -264,6 +293,7 @@ class CryptoHandle(VerificationMethods, CryptoFileMethods):
             for space in spaces.ALL:
                 for key, _ in list(step.scan(space)):
                     step.remove(space, key)
+        self._engine.device_watch.tell()
         self._client.forget_engine()
 
     def explain(self, event: Event) -> str:

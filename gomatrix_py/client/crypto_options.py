@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import attrs
 
 from ..crypto.backend import BackendName
+from ..crypto.olm import HEARTBEAT_AFTER
 from ..crypto.trust import TrustPolicy
 from ..crypto.vault import KEY_BYTES, Passphrase, StoreKey
 from ..errors import UsageError
@@ -28,17 +29,26 @@ class Crypto:
         key: what the store's secrets are encrypted under: 32 bytes, or a passphrase as text. A store in memory
             needs none.
         trust: who may read what is sent; `TrustOnFirstUse` where it is None.
+        refuses_distrusted: True leaves closed what was written by devices that the policy distrusts: listeners get
+            the encrypted event, whose `encryption.error` is `SenderDistrusted`. Otherwise it is opened as any other,
+            and marked: `encryption.trust` is `Trust.DISTRUSTED`.
+        heartbeat_after: how many messages between devices one may send us without an answer before it gets an empty
+            one, so that the keys of their session move on.
         library: "vodozemac" or "olm"; vodozemac where both are installed.
 
     Raises:
-        UsageError: the key is neither.
+        UsageError: the key is neither, or a number is below 1.
     """
 
     key: StoreKey | str | None = attrs.field(default=None, repr=False)
     trust: TrustPolicy | None = None
     library: BackendName | None = None
+    refuses_distrusted: bool = attrs.field(default=False, kw_only=True)
+    heartbeat_after: int = attrs.field(default=HEARTBEAT_AFTER, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
+        if self.heartbeat_after < 1:
+            raise UsageError(f"an answer after {self.heartbeat_after} messages is none: give 1 or more")
         if isinstance(self.key, (bytes, bytearray)):
             if len(self.key) != KEY_BYTES:
                 raise UsageError(f"the key of a store has {KEY_BYTES} bytes, not {len(self.key)}")

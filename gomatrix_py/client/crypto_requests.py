@@ -20,6 +20,7 @@ from ..errors import DecodeError, DeviceKeysLost, HTTPError
 from ..events import Event
 from ..rooms.members import membership_in
 from ..rooms.state import RoomState
+from .old_copies import OldCopies
 from .own_changes import OwnChanges
 from .rooms import RoomMethods
 
@@ -69,6 +70,7 @@ class CryptoRequests:
     def __init__(self, client: EncryptingClient, engine: Engine) -> None:
         self.client = client
         self.engine = engine
+        self.old_copies = OldCopies(engine)
         self._looked_through: dict[tuple[str, tuple[str, ...]], tuple[RoomState, int, tuple[str, ...]]] = {}
         self._answered: dict[tuple[str, str, int], tuple[float, list[str]]] = {}
 
@@ -84,10 +86,12 @@ class CryptoRequests:
         with self.engine.sending:
             for wanted in self.engine.outgoing_requests():
                 self._send(wanted, cancel)
+        self.engine.device_watch.tell()
 
     def after_sync(self, cancel: CancelToken | None = None) -> None:
         """Send what a sync made the engine want, and heal lost sessions."""
         self.engine.verifications.tell()
+        self.engine.device_watch.tell()
         wedged = self.engine.wedged_devices()
         if wedged:
             self._start_sessions(wedged, cancel)
@@ -154,6 +158,7 @@ class CryptoRequests:
             except DecodeError as error:
                 self._query_halves(user_ids, error, cancel)
                 return
+            self.engine.device_watch.tell()
             if self.engine.query_for(user_ids) == wanted:  # some servers did not answer, and will not now
                 return
 
@@ -196,6 +201,8 @@ class CryptoRequests:
             NoEligibleDevices: nobody else could read it.
             TransportError, HTTPError, DecodeError, StoreError: it could not be given to all.
         """
+        is_following = self.engine.freshness.is_following
+        self.old_copies.check(room_id, lambda one: self.client.call(one, cancel=cancel), is_following=is_following)
         settings = self._settings(room_id, encryption)
         members = self._members(room_id, settings)
         settled = self.engine.settled(room_id, settings, members)
@@ -206,6 +213,7 @@ class CryptoRequests:
         self.query([*members, self.engine.own.user_id], cancel)
         recipients = self._decided(members, context)
         recipients.check_somebody(self.engine.own.user_id, members)
+        self.send_queue(cancel)  # while that fails, nothing is added
         lacking = self.engine.lacking_session(room_id, settings, recipients)
         if lacking:
             self._start_sessions(lacking, cancel)
@@ -229,6 +237,7 @@ class CryptoRequests:
             for device in recipients.undecided:
                 if device.ed25519 in levels:
                     self.engine.set_levels(device.user_id, {device.ed25519: levels[device.ed25519]})
+            self.engine.device_watch.tell()
             recipients = self.engine.recipients(members)
             recipients.check_decided()
         return recipients

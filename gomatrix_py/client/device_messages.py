@@ -8,7 +8,6 @@ import attrs
 
 from ..codec import dumps
 from ..crypto.arrivals import Arrival
-from ..crypto.device_info import DeviceInfo
 from ..events import Event, EventSource
 from ..events.encryption_info import EncryptionInfo
 
@@ -28,21 +27,16 @@ def journalled(arrival: Arrival) -> bytes:
     return dumps({"type": "m.room.encrypted", "sender": message.sender, "content": content}, ascii_only=True)
 
 
-def opened_message(event: Event, device_with: Callable[[str, str], DeviceInfo | None]) -> Event:
+def opened_message(event: Event, info_on: Callable[[str, str, str], EncryptionInfo]) -> Event:
     """Return what `journalled` kept of a message that came encrypted, and by which device.
 
     Args:
         event: from the journal.
-        device_with: finds the device of a user by its identity key.
+        info_on: tells of user id, identity key and fingerprint what they are worth; where that has an `error`, the
+            message stays closed.
     """
     kept = event.content
-    device = device_with(event.sender, kept["sender_key"])
-    info = EncryptionInfo(
-        "",
-        kept["sender_key"],
-        device.device_id if device else "",
-        kept["ed25519"],
-        device.level if device else "",
-        is_authentic=device is not None,
-    )
+    info = info_on(event.sender, kept["sender_key"], kept["ed25519"])
+    if info.error is not None:
+        return Event("m.room.encrypted", {}, sender=event.sender, source=EventSource.TO_DEVICE, encryption=info)
     return attrs.evolve(Event.from_dict(kept["event"], "", EventSource.TO_DEVICE), encryption=info)

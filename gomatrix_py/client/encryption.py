@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import attrs
 from ..api.sync import EventList, SyncResponse
 from ..cancellation import CancelToken
 from ..codec import dumps, loads
+from ..crypto.device_changes import DeviceListener
 from ..crypto.device_info import DeviceInfo
 from ..crypto.engine import Engine
 from ..crypto.exchanges import SyncChanges, SyncStep
@@ -22,11 +24,13 @@ from ..crypto.outbound import SessionReplaced
 from ..crypto.sharing import EncryptionReport
 from ..crypto.waiting import now_readable
 from ..errors import (
+    CryptoError,
     DecodeError,
     DecryptionFailed,
     HTTPError,
     MatrixError,
     RequestCancelled,
+    StoreClosed,
     StoreError,
     TransportError,
     UsageError,
@@ -35,7 +39,6 @@ from ..events import Event, EventSource
 from ..events.encryption_info import EncryptionInfo
 from ..http.endpoint import Endpoint
 from ..store import is_sync_storer
-from ..store.key_values import key_values_of
 from ..store.outbox import OutboxKind, OutboxRow
 from ..store.records import InboxRow, SyncBatch
 from ..sync import StoringSyncer
@@ -45,13 +48,14 @@ from .crypto_checkup import encryption_findings
 from .crypto_handle import TRUST_CONTEXT, CryptoHandle
 from .crypto_options import Crypto
 from .crypto_requests import CryptoRequests, EncryptingClient
-from .crypto_signing_in import CryptoSigningIn
+from .crypto_signing_in import CryptoSigningIn, key_values_for
 from .device_messages import journalled, opened_message
 from .diagnosis import Finding
 from .encrypted_media import EncryptedMediaMethods
 from .opened_answers import open_events
 from .outgoing import SENT_IN_PLAIN
 from .own_changes import OwnChanges, room_changed_by
+from .reading import Reader
 from .sync_runs import SyncRun
 
 __all__ = ["CryptoClient", "CryptoMixin"]
@@ -83,6 +87,7 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
         **options: Any,
     ) -> None:
         self.crypto_options = crypto or Crypto()
+        self._made_in = os.getpid()
         self._engine: tuple[tuple[object, str, str], Engine] | None = None
         self._making_engine = threading.RLock()
         self._requests: CryptoRequests | None = None
@@ -91,6 +96,7 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
         self._held_back = 0
         self.own_changes = OwnChanges()
         self._asked_device_id = ""
+        self._device_listeners: list[DeviceListener] = []
         super().__init__(homeserver_url, user_id, access_token, **options)
 
     # ------------------------------------------------------------ the engine
@@ -108,6 +114,7 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
     @property
     def engine(self) -> Engine:
         """What encrypts; see `crypto` for what people need of it."""
+        self._check_not_forked()
         if not self.device_id:
             self.device_id = self._asked_device_id = self.whoami().device_id or ""
         if not self.own_user_id() or not self.device_id:
@@ -118,10 +125,13 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
                 self._engine = identity, self._new_engine()
             return self._engine[1]
 
+    def _check_not_forked(self) -> None:
+        """Refuse to use the keys of the parent in a forked child: two processes would use one ratchet twice."""
+        if os.getpid() != self._made_in:
+            raise StoreClosed("this client was made before a fork, and its keys are its parent's: make another one")
+
     def _new_engine(self) -> Engine:
-        key_values = key_values_of(self.store)
-        if key_values is None or not is_sync_storer(self.store):
-            raise UsageError("this store cannot keep what encryption needs: use InMemoryStore or SQLiteStore")
+        key_values = key_values_for(self.store)
         options = self.crypto_options
         engine = Engine(
             key_values,
@@ -135,6 +145,8 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
         if getattr(self.store, "was_rolled_back", False):
             engine.note_rolled_back()
         engine.on_rolled_back = self._warn_of_old_keys
+        engine.device_watch.listeners = self._device_listeners
+        engine.olm.heartbeat_after = options.heartbeat_after
         return engine
 
     @property
@@ -196,11 +208,13 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
             syncer.open_event = self._open_event
 
     def close(self) -> None:
-        """End the sync, note what was read, and close connections and store."""
+        """End the sync, note what was read and where writing ended, and close connections and store."""
         self.stop_sync()
         if self._engine is not None:
-            with contextlib.suppress(StoreError):  # closed already
-                self._engine[1].note_readings()
+            with contextlib.suppress(StoreError, CryptoError):  # closed already, or damaged
+                self._check_not_forked()
+                with self._engine[1].step() as step:
+                    self._engine[1].outbound.give_back(step)
         super().close()
 
     # ------------------------------------------------------------ syncing
@@ -242,6 +256,7 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
             with engine.step() as step:
                 engine.devices.outdate_all(step)
         self._note_encrypted_rooms(batch)
+        self._crypto_requests.old_copies.note_sync(response)
         with engine.receive_sync_changes(_changes(response), self._asked_after_uploads) as taken:
             batch.changes += taken.changes
             batch.inbox = self._rows(batch.inbox, taken)
@@ -269,7 +284,7 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
 
     def _open_event(self, event: Event, row: InboxRow) -> Event:
         if row.source is EventSource.TO_DEVICE:
-            return opened_message(event, self.engine.device_with)
+            return opened_message(event, self._reader.of_message)
         return self.opened(event, was_late=not row.event_id)
 
     def opened(self, event: Event, *, was_late: bool = False) -> Event:
@@ -287,17 +302,15 @@ class CryptoMixin(CryptoSigningIn, EncryptedMediaMethods, Client, EncryptingClie
             session_id = event.content.get("session_id")
             return attrs.evolve(event, encryption=EncryptionInfo(str(session_id or ""), error=error))
         key = found.key
-        device = self.engine.device_with(event.sender, key.sender_key)
-        info = EncryptionInfo(
-            key.session_id,
-            key.sender_key,
-            device.device_id if device else "",
-            key.ed25519,
-            device.level if device else "",
-            is_authentic=bool(key.sender),
-            was_late=was_late,
-        )
+        sender = event.sender, key.sender_key, key.ed25519
+        info = self._reader.of_room(sender, key.session_id, is_authentic=bool(key.sender), was_late=was_late)
+        if info.error is not None:
+            return attrs.evolve(event, encryption=info)
         return event.opened(found.type, found.content, info)
+
+    @property
+    def _reader(self) -> Reader:
+        return Reader(self.engine, self.crypto_options.refuses_distrusted)
 
     def _as_written(self, event: Event) -> Event:
         return self.opened(event)

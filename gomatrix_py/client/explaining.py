@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import CryptoError, MissingRoomKey
 from ..events import Event
-from ..events.encryption_info import EncryptionInfo
+from ..events.encryption_info import EncryptionInfo, Trust
 
 __all__ = ["explanation"]
 
@@ -14,6 +14,8 @@ _ADVICE = {
     "replayed": "somebody sent it again as another event: do not trust this server",
     "mismatched_sender": "somebody changed who sent it: do not trust this server",
     "mismatched_room": "somebody moved it from another room: do not trust this server",
+    "sender_distrusted": "verify that device or set its level, and fetch it again: Crypto(refuses_distrusted=True)"
+    " leaves it closed until then",
     "undecryptable": "it was damaged or forged, or its sender's program is broken: ask for it again",
 }
 _WITHHELD = {
@@ -50,4 +52,6 @@ def _about_author(encryption: EncryptionInfo) -> str:
         return "its key came from a file or from another device of ours, which does not prove who wrote it"
     if not encryption.device_id:
         return "the device that wrote it is none of those of its sender that we know"
-    return f"device {encryption.device_id} wrote it, which {'was' if encryption.is_verified else 'nobody'} verified"
+    verified = "was verified" if encryption.is_verified else "nobody verified"
+    distrusted = ", and which the policy distrusts" if encryption.trust is Trust.DISTRUSTED else ""
+    return f"device {encryption.device_id} wrote it, which {verified}{distrusted}"

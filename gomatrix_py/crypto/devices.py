@@ -147,10 +147,13 @@ class Devices:
     def _forget_some(self, step: Step, user_id: str) -> None:
         """Forget the oldest of the devices that went away: a server can make them up without end.
 
-        Those that somebody verified or refused stay; trust hangs on the fingerprint, and stays in any case.
+        Those that somebody verified or refused stay, and the first one, by which later ones are told; trust hangs
+        on the fingerprint, and stays in any case.
         """
         of_user = self.of_user(step, user_id)
-        gone = [one for one in of_user if not one.is_active and one.level not in _DECIDED_BY_PEOPLE]
+        first = min(of_user, key=lambda one: one.first_seen_ts)
+        may_go = (one for one in of_user if not one.is_active and one is not first)
+        gone = [one for one in may_go if one.level not in _DECIDED_BY_PEOPLE]
         gone.sort(key=lambda one: one.first_seen_ts)
         for one in gone[: len(of_user) - DEVICES_PER_USER]:
             step.remove(spaces.DEVICES, spaces.place(one.user_id, one.device_id))
@@ -222,9 +225,17 @@ class Devices:
             return []
         return [self._read(step, record) for _, record in step.records(spaces.DEVICES, f"{user_id} ")]
 
-    def by_curve25519(self, step: Step, user_id: str, curve25519: str) -> DeviceInfo | None:
-        """Return the device of a user with this identity key, or None."""
-        return next((one for one in self.of_user(step, user_id) if one.curve25519 == curve25519), None)
+    def by_curve25519(self, step: Step, user_id: str, curve25519: str, ed25519: str = "") -> DeviceInfo | None:
+        """Return the device of a user with this identity key, or None.
+
+        Args:
+            step: to read by.
+            user_id: whose.
+            curve25519: the key; nobody signs that a device has it, and another may name it as its own.
+            ed25519: the fingerprint that goes with it, "" for any.
+        """
+        found = (one for one in self.of_user(step, user_id) if one.curve25519 == curve25519)
+        return next((one for one in found if ed25519 in ("", one.ed25519)), None)
 
     def _read(self, step: Step, record: dict[str, Any]) -> DeviceInfo:
         return DeviceInfo.from_record(record, level_of(step, record["user_id"], record["ed25519"]))

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 from ..api.keys import ClaimKeys, QueryKeys
 from ..clock import Clock, SystemClock
-from ..errors import BadKey, BadSignature, CryptoError, MissingRoomKey, UnknownMessageIndex
+from ..errors import CryptoError, MissingRoomKey, UnknownMessageIndex
 from ..events import Event
 from ..store.key_values import Change, KeyValueStorer
 from . import spaces
 from .account import OwnAccount
 from .arrivals import Arrival, Arrivals
+from .authors import Author, Authors
 from .backend import BackendName, backend
 from .backend.base import Backend
+from .device_changes import DeviceWatch
 from .device_info import DeviceInfo
 from .devices import USERS_PER_QUERY, Devices
 from .exchanges import OutgoingRequest, SyncChanges, SyncStep
@@ -32,13 +34,15 @@ from .olm import OlmMachine
 from .outbound import Outbound, RoomSettings
 from .sharing import EncryptionReport, Recipients, Sharing
 from .steps import Step
-from .to_device_queue import enqueue, queued
+from .to_device_queue import enqueue, has_room, queued
 from .trust import TrustOnFirstUse, TrustPolicy, set_level
 from .vault import StoreKey, Vault
 from .verification import Outgoing, Verification, Verifications
 from .waiting import keep_waiting, now_readable
 
 __all__ = ["Engine"]
+
+T = TypeVar("T")
 
 ONE_TIME_KEY = "signed_curve25519"
 
@@ -82,6 +86,8 @@ class Engine:
         self.olm = OlmMachine(self.backend, self.account, self.devices, self.clock)
         self.inbound = Inbound(self.backend)
         self.outbound = Outbound(self.backend, self.inbound, self.clock)
+        self.device_watch = DeviceWatch(self.devices)
+        self.authors = Authors(self.devices, self.policy, self.clock)
         self.sharing = Sharing(self.devices, self.olm, self.outbound, self.policy)
         self.requests = KeyRequests(self.devices, self.olm, self.inbound, self.outbound, self.policy, self.clock)
         self.asking = KeyAsking(self.devices, self.inbound, self.clock)
@@ -92,7 +98,6 @@ class Engine:
         self.sending = threading.RLock()  # held by whoever sends what is wanted: it goes out once, in order
         self._uploads = 0
         self._reading = Step(self.vault)
-        self._senders: dict[tuple[str, str], DeviceInfo | None] = {}  # forgotten with every step
         with self.step() as step:
             self.own = self.account.open(step)
             self.devices.track(step, [user_id])
@@ -100,24 +105,26 @@ class Engine:
     @contextmanager
     def step(self) -> Iterator[Step]:
         """Make changes together: stored where the block ends, forgotten where it raises."""
-        with self._dropped_on_error() as step:
+        with self._dropped_on_error(_itself) as step:
             yield step
+            changes = self.device_watch.changes(step)
             step.commit()
+            self.device_watch.note(changes)
 
     @contextmanager
-    def _dropped_on_error(self) -> Iterator[Step]:
+    def _dropped_on_error(self, begin: Callable[[Step], T]) -> Iterator[T]:
         with self.lock:
-            self.note_readings()
+            if not self._reading.is_empty:
+                self.note_readings()
             step = Step(self.vault)
             try:
-                yield step
+                yield begin(step)
             except BaseException:
                 self.inbound.drop_open()
                 self.verifications.drop(step)
                 raise
             finally:
                 step.end()
-                self._senders.clear()
 
     # ------------------------------------------------------------ syncing
 
@@ -136,9 +143,10 @@ class Engine:
             news: what it says.
             uploads: `uploads` when the sync was asked for; older counts are left alone.
         """
-        with self._dropped_on_error() as step:
+        with self._dropped_on_error(_itself) as step:
             taken = SyncStep()
             self.devices.changed(step, news.changed)
+            self.olm.unreached.forget_users(news.changed)
             self.devices.left(step, news.left)
             if news.counts is not None and uploads in (None, self._uploads):
                 types = news.unused_fallback_types
@@ -147,26 +155,34 @@ class Engine:
                 arrival = self.arrivals.take(step, self.own, event)
                 if arrival is not None:
                     taken.arrivals.append(arrival)
-                    taken.readable += now_readable(step, arrival.new_keys)
+                    taken.readable += now_readable(step, self.inbound, arrival.new_keys)
                     self._verify(step, arrival)
                     self._answer_long_talk(step, arrival)
-            self._queue(step, self.verifications.tick(step))
+            self._answer(step, self.verifications.tick(step))
+            self.asking.ask_newly_verified(step, self.own)
             taken.changes = step.changes()
+            changes = self.device_watch.changes(step)
             yield taken
+            self.device_watch.note(changes)
         self.freshness.note_sync()
 
     # ------------------------------------------------------------ verification
 
     def _verify(self, step: Step, arrival: Arrival) -> None:
         device = arrival.message.device if arrival.message is not None else None
-        self._queue(step, self.verifications.receive(step, self.own, arrival.event, device))
+        self._answer(step, self.verifications.receive(step, self.own, arrival.event, device))
 
     def _answer_long_talk(self, step: Step, arrival: Arrival) -> None:
         """Say something, once, to a device that has said much without an answer, so that its ratchet moves on."""
         device = arrival.message.device if arrival.message is not None else None
-        if device is not None and self.olm.needs_heartbeat(step, device):
+        if device is not None and self.olm.needs_heartbeat(step, device) and has_room(step):
             content = self.olm.encrypt(step, self.own, device, "m.dummy", {})
             enqueue(step, "m.room.encrypted", [(device, content)])
+
+    def _answer(self, step: Step, messages: Sequence[Outgoing]) -> None:
+        """Queue what others make us say."""
+        if messages and has_room(step):
+            self._queue(step, messages)
 
     def _queue(self, step: Step, messages: Iterable[Outgoing]) -> None:
         for message in messages:
@@ -253,8 +269,9 @@ class Engine:
                 names = rest.split(" ")
                 asked = {user_id: int(changes) for user_id, changes in zip(names[::2], names[1::2], strict=True)}
                 self.devices.take(step, asked, answer)
+                self.account.note_listed(step, answer)
                 self.freshness.note_queried(asked)
-                self._queue(step, self.verifications.tick(step))
+                self._answer(step, self.verifications.tick(step))
             elif kind == "to-device":
                 step.remove(spaces.QUEUE, rest)
 
@@ -278,16 +295,8 @@ class Engine:
 
     def take_claimed(self, devices: Iterable[DeviceInfo], answer: dict[str, Any]) -> dict[DeviceInfo, CryptoError]:
         """Start sessions with the keys that were claimed, and return for which devices that failed."""
-        keys = answer.get("one_time_keys")
-        failed: dict[DeviceInfo, CryptoError] = {}
         with self.step() as step:
-            for device in devices:
-                of_user = keys.get(device.user_id) if isinstance(keys, dict) else None
-                try:
-                    self.olm.start(step, device, of_user.get(device.device_id) if isinstance(of_user, dict) else None)
-                except (BadKey, BadSignature) as error:
-                    failed[device] = error
-        return failed
+            return self.olm.take_claimed(step, devices, answer)
 
     @property
     def is_published(self) -> bool:
@@ -296,9 +305,10 @@ class Engine:
             return self.account.is_published(step)
 
     def wedged_devices(self) -> list[DeviceInfo]:
-        """Return the devices that need a new session because they lost ours, or we theirs."""
+        """Return the devices that need a new session because they lost ours, or we theirs, if it can be told them."""
         with self.step() as step:
-            found = [self.devices.device(step, *names) for names in self.arrivals.wedged(step)]
+            wedged = self.arrivals.wedged(step) if has_room(step) else []
+            found = [self.devices.device(step, *names) for names in wedged]
         return [device for device in found if device is not None]
 
     def answer_key_requests(self) -> list[DeviceInfo]:
@@ -356,10 +366,9 @@ class Engine:
         with self.step() as step:
             return self.sharing.share(step, self.own, room_id, settings, recipients)
 
-    @contextmanager
     def encrypt(
         self, room_id: str, session_id: str, event_type: str, content: dict[str, Any]
-    ) -> Iterator[tuple[dict[str, Any], list[Change]]]:
+    ) -> AbstractContextManager[tuple[dict[str, Any], list[Change]]]:
         """Encrypt an event for a room, by the session that `share` gave out.
 
         The block stores the changes it is given, together with the ciphertext, before that leaves; where it
@@ -368,9 +377,12 @@ class Engine:
         Raises:
             SessionReplaced: `share` must be called again.
         """
-        with self._dropped_on_error() as step:
-            encrypted = self.outbound.encrypt(step, self.own, room_id, session_id, event_type, content)
-            yield encrypted, step.changes()
+
+        def encrypted(step: Step) -> tuple[dict[str, Any], list[Change]]:
+            found = self.outbound.encrypt(step, self.own, room_id, session_id, event_type, content)
+            return found, step.changes()
+
+        return self._dropped_on_error(encrypted)
 
     def decrypt(self, event: Event) -> DecryptedEvent:
         """Read an encrypted event of a room; where its key is missing, it is kept until that comes.
@@ -417,16 +429,18 @@ class Engine:
         with self.step() as step:
             return self.devices.of_user(step, user_id)
 
-    def device_with(self, user_id: str, curve25519: str) -> DeviceInfo | None:
-        """Return the device of a user with this identity key, None where none is known."""
-        names = user_id, curve25519
+    def author(self, user_id: str, curve25519: str, ed25519: str, *, is_authentic: bool) -> Author:
+        """Return which device wrote something, and what the policy makes of it; see `Authors.of`."""
         with self.lock:
-            if names not in self._senders:
-                self._senders[names] = self.devices.by_curve25519(self._reading, user_id, curve25519)
-            return self._senders[names]
+            sender = user_id, curve25519, ed25519
+            return self.authors.of(self._reading, self.own, sender, is_authentic=is_authentic)
 
     def set_levels(self, user_id: str, levels: Mapping[str, str]) -> None:
         """Set levels of trust by fingerprint; "" removes one."""
         with self.step() as step:
             for ed25519, level in levels.items():
                 set_level(step, user_id, ed25519, level)
+
+
+def _itself(step: Step) -> Step:
+    return step

@@ -17,6 +17,7 @@ from ..errors import (
     MismatchedSender,
     MissingRoomKey,
     ReplayedMessage,
+    UnknownMessageIndex,
 )
 from ..events import Event
 from . import spaces
@@ -135,12 +136,19 @@ class Inbound:
         """Return what is known of both keys together, None where the new one reads no more and is worth no more.
 
         One that reads more and continues into the one we have can only come from the same session, whoever brought
-        it: it is taken, and the word of the better source stands.
+        it: it is taken, and the word of the better source stands. Exported keys are not signed: one that somebody
+        made up must not keep out the key that the owner of the session signed.
         """
+        is_signed = key.source == KeySource.OLM != known.source
         reads_more = key.first_index < known.first_index
-        is_worth_more = _RANK[key.source] > _RANK[known.source] and not known.sender
+        is_makers = known.sender_key in ("", key.sender_key)  # whoever was given a key could claim to have made it
+        is_worth_more = _RANK[key.source] > _RANK[known.source] and not known.sender and is_makers
         is_better = reads_more or (is_worth_more and key.first_index == known.first_index)
-        if not is_better or not self._continues(step, known, session):
+        if not is_better and not is_signed:
+            return None
+        if not self._continues(step, known, session):
+            return key if is_signed else None
+        if not is_better:
             return None
         facts = key if is_worth_more else known
         both_shared = known.shared_history and key.shared_history
@@ -148,7 +156,8 @@ class Inbound:
 
     def _continues(self, step: Step, known: RoomKey, session: InboundGroupSession) -> bool:
         mine = self._opened(step, known.room_id, known.session_id)
-        return mine is not None and session.export_at(known.first_index) == mine.session.export_at(known.first_index)
+        place = max(known.first_index, session.first_known_index)
+        return mine is not None and session.export_at(place) == mine.session.export_at(place)
 
     def _save(self, step: Step, key: RoomKey, session: InboundGroupSession) -> None:
         place = spaces.place(key.room_id, key.session_id)
@@ -244,6 +253,26 @@ class Inbound:
         if relation is not None and "m.relates_to" not in inner:
             inner = {**inner, "m.relates_to": relation}
         return DecryptedEvent(kind, inner, key, index)
+
+    def reaches_back_to(self, step: Step, room_id: str, session_id: str, content: Any) -> bool:
+        """Tell whether we have a key, and one that does not begin after a message.
+
+        Args:
+            step: to read by.
+            room_id, session_id: which key.
+            content: of the message; whatever else keeps it from being read, no key will help.
+        """
+        found = self._opened(step, room_id, session_id)
+        if found is None:
+            return False
+        ciphertext = content.get("ciphertext") if isinstance(content, dict) else None
+        try:
+            found.session.decrypt(ciphertext if isinstance(ciphertext, str) else "")
+        except UnknownMessageIndex:
+            return False
+        except DecryptionFailed:
+            pass
+        return True
 
     def _missing(self, step: Step, room_id: str, session_id: str) -> MissingRoomKey:
         is_sound = spaces.is_sound_id(room_id) and spaces.is_sound_id(session_id)

@@ -18,12 +18,14 @@ from .exported_keys import ExportedKey, taken
 from .inbound import MEGOLM, Inbound, KeySource
 from .olm import DecryptedMessage
 from .steps import Step
-from .to_device_queue import enqueue
+from .to_device_queue import enqueue, has_room
 from .trust import VERIFIED
+from .waiting import awaited
 
 __all__ = ["KeyAsking"]
 
 _OUT = "out "
+_VERIFIED = "verified"
 
 
 class KeyAsking:
@@ -44,7 +46,7 @@ class KeyAsking:
     def request_key(
         self, step: Step, own: OwnKeys, room_id: str, session_id: str, sender_key: str = ""
     ) -> list[DeviceInfo]:
-        """Ask our verified devices for a key, and return those that were not asked before.
+        """Ask our verified devices for a key, and return those that were not asked before; none while too much waits.
 
         Args:
             step: to change.
@@ -61,13 +63,26 @@ class KeyAsking:
             record = {"request_id": uuid.uuid4().hex, "asked_ts": self.clock.now_ms(), "devices": {}}
         asked: dict[str, str] = record["devices"]
         new = [one for one in self._verified(step, own) if asked.get(one.device_id) != one.curve25519]
-        if new:
+        if new and has_room(step):
             asked.update((one.device_id, one.curve25519) for one in new)
             step.put_record(spaces.REQUESTS, place, record)
             body = {"algorithm": MEGOLM, "room_id": room_id, "session_id": session_id, "sender_key": sender_key}
             content = {**_heading(own, record, "request"), "body": body}
             enqueue(step, "m.room_key_request", [(one, content) for one in new])
-        return new
+            return new
+        return []
+
+    def ask_newly_verified(self, step: Step, own: OwnKeys) -> None:
+        """Ask our devices that were verified since the last time for all keys that events wait for."""
+        verified = sorted(one.curve25519 for one in self._verified(step, own))
+        record = step.record(spaces.REQUESTS, _VERIFIED) or {"keys": []}
+        if verified == record["keys"]:
+            return
+        if not set(verified) <= set(record["keys"]):
+            for room_id, session_id in awaited(step):
+                self.request_key(step, own, room_id, session_id)
+        if has_room(step):  # otherwise not all of them were asked
+            step.put_record(spaces.REQUESTS, _VERIFIED, {"keys": verified})
 
     def _verified(self, step: Step, own: OwnKeys) -> list[DeviceInfo]:
         of_user = self.devices.of_user(step, own.user_id)
@@ -82,7 +97,8 @@ class KeyAsking:
             return False
         content = _heading(own, record, "request_cancellation")
         known = (self.devices.device(step, own.user_id, device_id) for device_id in record["devices"])
-        enqueue(step, "m.room_key_request", [(one, content) for one in known if one is not None])
+        if has_room(step):
+            enqueue(step, "m.room_key_request", [(one, content) for one in known if one is not None])
         step.remove(spaces.REQUESTS, _place(room_id, session_id))
         return True
 

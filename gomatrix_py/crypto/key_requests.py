@@ -24,7 +24,7 @@ from .inbound import MEGOLM, Inbound
 from .olm import OlmMachine
 from .outbound import Outbound
 from .steps import Step
-from .to_device_queue import enqueue
+from .to_device_queue import enqueue, has_room
 from .trust import VERIFIED, TrustPolicy
 
 __all__ = ["KeyRequest", "KeyRequests"]
@@ -165,8 +165,8 @@ class KeyRequests:
             request: one of `active`.
 
         Returns:
-            Whether the key is on its way; False where it must wait for an Olm session with the device, or the
-            request was taken back meanwhile.
+            Whether the key is on its way; False where it must wait for an Olm session with the device, or for
+            the messages that wait to be sent, or the request was taken back meanwhile.
 
         Raises:
             CryptoError: the device is unknown, not verified, or its keys were changed; or it belongs to
@@ -200,7 +200,7 @@ class KeyRequests:
         return answered
 
     def lacking_session(self, step: Step, own: OwnKeys) -> list[DeviceInfo]:
-        """Return the devices whose requests could be answered, had we a session with them."""
+        """Return the devices whose requests could be answered, had we a session with them, that may be asked now."""
         found: dict[str, DeviceInfo] = {}
         for request in self._answerable(step, own):
             try:
@@ -209,7 +209,7 @@ class KeyRequests:
                 continue
             if not self.olm.has_session(step, device):
                 found[device.curve25519] = device
-        return list(found.values())
+        return self.olm.unreached.due(found.values())
 
     def _answerable(self, step: Step, own: OwnKeys) -> list[KeyRequest]:
         return [
@@ -218,6 +218,8 @@ class KeyRequests:
 
     def _answered(self, step: Step, own: OwnKeys, request: KeyRequest) -> bool:
         device = self._receiver(step, own, request)
+        if not has_room(step):
+            return False
         key = self._key(step, own, request, device)
         content: Any = self.olm.encrypt(step, own, device, "m.forwarded_room_key", key.as_forwarded())
         if content is None:
@@ -241,7 +243,7 @@ class KeyRequests:
         return device
 
     def _is_trusted(self, step: Step, device: DeviceInfo) -> bool:
-        of_user = frozenset(one for one in self.devices.of_user(step, device.user_id) if one.is_active)
+        of_user = frozenset(self.devices.of_user(step, device.user_id))
         return self.policy.evaluate(device, of_user) is Trust.TRUSTED
 
     def _key(self, step: Step, own: OwnKeys, request: KeyRequest, device: DeviceInfo) -> ExportedKey:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
 
 from ..clock import Clock
 from ..codec import dumps, loads
-from ..errors import BadKey, BadSignature, DecodeError, DecryptionFailed, MissingRoomKey
+from ..errors import BadKey, BadSignature, CryptoError, DecodeError, DecryptionFailed, MissingRoomKey, TooManySkipped
 from . import spaces
 from .account import OwnAccount, OwnKeys, unpickled
 from .backend import backend_of_pickle, tagged
@@ -23,6 +24,7 @@ from .devices import Devices
 from .reopening import Reopening
 from .signing import verify_json
 from .steps import Step
+from .unreached import Unreached
 
 __all__ = ["DecryptedMessage", "Duplicate", "OlmMachine", "SessionInfo"]
 
@@ -47,15 +49,21 @@ class SessionInfo:
 
     Attributes:
         session_id: its id, the same on both sides.
+        is_ours: True where we started it.
+        is_confirmed: True once a message came by it: until then, all we send by it brings what it is made of.
         created_ts: when it was made, in milliseconds.
         last_heard_ts: when a message last came by it, or it was made.
         sent_since: how many messages went out by it since.
+        heard_since: how many messages came by it since one went out.
     """
 
     session_id: str
+    is_ours: bool
+    is_confirmed: bool
     created_ts: int
     last_heard_ts: int
     sent_since: int
+    heard_since: int
 
 
 @attrs.frozen
@@ -86,6 +94,10 @@ class OlmMachine:
         account: our own.
         devices: what we know of others.
         clock: for stamps.
+
+    Attributes:
+        unreached: the devices that no session could be started with.
+        heartbeat_after: how many messages a device may send without an answer before it gets an empty one.
     """
 
     def __init__(self, backend: Backend, account: OwnAccount, devices: Devices, clock: Clock) -> None:
@@ -93,6 +105,8 @@ class OlmMachine:
         self.account = account
         self.devices = devices
         self.clock = clock
+        self.unreached = Unreached(clock)
+        self.heartbeat_after: int | None = None
         self._reopening: Reopening[OlmSession] = Reopening(OPEN_SESSIONS)
         self._fresh: dict[str, OlmSession] = {}
 
@@ -110,6 +124,7 @@ class OlmMachine:
         Raises:
             Duplicate: it came before.
             MissingRoomKey: no session of ours fits (the sender may have lost it).
+            TooManySkipped: one may fit, but too many messages are missing in between.
             DecryptionFailed: it is not for us, forged or damaged.
         """
         sender_key, message = self._message_for_us(own, content)
@@ -135,28 +150,31 @@ class OlmMachine:
 
     def _plaintext(self, step: Step, sender_key: str, message: OlmMessage) -> bytes:
         records = self._records(step, sender_key)
+        gap: TooManySkipped | None = None
         for record in records:
             session = self._open(step, record)
             try:
                 plaintext = session.decrypt(message) if message.type != 0 or session.matches(message) else None
-            except DecryptionFailed:
+            except DecryptionFailed as error:
                 if message.type == 0:  # it is of this session, and of no other
                     raise
+                gap = error if isinstance(error, TooManySkipped) else gap
                 plaintext = None
             if plaintext is None:
                 self._reopening.keep(record["pickle"], session)
                 continue
             heard = int(record.get("heard", 0)) + 1
-            news = {"received_at": self.clock.now_ms(), "sent": 0, "heard": heard}
+            news = {"received_at": self.clock.now_ms(), "sent": 0, "heard": heard, "is_confirmed": True}
             self._save(step, sender_key, session, {**record, **news})
             return plaintext
         if message.type != 0:
-            raise MissingRoomKey(f"none of {len(records)} sessions with this device reads it")
+            raise gap or MissingRoomKey(f"none of {len(records)} sessions with this device reads it")
         account = self.account.load(step)
         session, plaintext = account.create_inbound_session(sender_key, message)
         self.account.save(step, account)  # the one-time key goes with the commit that keeps the session
-        self._save(step, sender_key, session, self._new_record())
+        self._save(step, sender_key, session, {**self._new_record(), "heard": 1, "is_confirmed": True})
         self._drop_oldest(step, sender_key)
+        self.unreached.forget(sender_key)
         return plaintext
 
     def _checked(self, step: Step, own: OwnKeys, sender: str, sender_key: str, plaintext: bytes) -> DecryptedMessage:
@@ -196,7 +214,8 @@ class OlmMachine:
                 raise DecryptionFailed("the device keys it brings are of another device")
             known = self.devices.device(step, sender, offered.device_id)
         else:
-            known = self.devices.by_curve25519(step, sender, sender_key)
+            known = self.devices.by_curve25519(step, sender, sender_key, ed25519)
+            known = known or self.devices.by_curve25519(step, sender, sender_key)
         if known is None:
             return None
         if (known.curve25519, known.ed25519) != (sender_key, ed25519):
@@ -242,6 +261,32 @@ class OlmMachine:
             "ciphertext": {device.curve25519: {"type": message.type, "body": message.body}},
         }
 
+    def take_claimed(
+        self, step: Step, devices: Iterable[DeviceInfo], answer: Mapping[str, Any]
+    ) -> dict[DeviceInfo, CryptoError]:
+        """Start sessions with the keys that were claimed, and return for which devices that failed.
+
+        Args:
+            step: they belong to.
+            devices: for which keys were claimed.
+            answer: the JSON of the answer.
+        """
+        keys, failures = answer.get("one_time_keys"), answer.get("failures")
+        failed: dict[DeviceInfo, CryptoError] = {}
+        for device in devices:
+            of_user = keys.get(device.user_id) if isinstance(keys, dict) else None
+            claimed = of_user.get(device.device_id) if isinstance(of_user, dict) else None
+            try:
+                if not claimed and isinstance(failures, dict) and device.user_id.partition(":")[2] in failures:
+                    raise BadKey("its server cannot be reached")
+                self.start(step, device, claimed)
+            except (BadKey, BadSignature) as error:
+                failed[device] = error
+                self.unreached.note(device, str(error))
+            else:
+                self.unreached.forget(device.curve25519)
+        return failed
+
     def start(self, step: Step, device: DeviceInfo, claimed: Any) -> None:
         """Start a session with a device from a one-time key that was claimed for it.
 
@@ -278,7 +323,15 @@ class OlmMachine:
     def sessions(self, step: Step, device: DeviceInfo) -> list[SessionInfo]:
         """Return what is known of the sessions with a device, the one that was last heard of first."""
         found = [
-            SessionInfo(key.split(" ")[1], record["created_at"], record["received_at"], record.get("sent", 0))
+            SessionInfo(
+                key.split(" ")[1],
+                bool(record.get("is_ours")),
+                bool(record.get("is_confirmed")),
+                record["created_at"],
+                record["received_at"],
+                record.get("sent", 0),
+                record.get("heard", 0),
+            )
             for key, record in step.records(spaces.OLM, f"{device.curve25519} ")
         ]
         return sorted(found, key=lambda one: one.last_heard_ts, reverse=True)
@@ -291,11 +344,13 @@ class OlmMachine:
     def needs_heartbeat(self, step: Step, device: DeviceInfo) -> bool:
         """Tell whether a device said so much without any word from us that its ratchet should be moved on."""
         records = [record for _, record in step.records(spaces.OLM, f"{device.curve25519} ")]
-        return any(int(record.get("heard", 0)) >= HEARTBEAT_AFTER for record in records)
+        limit = self.heartbeat_after or HEARTBEAT_AFTER
+        return any(int(record.get("heard", 0)) >= limit for record in records)
 
     def drop_sessions(self, step: Step, device: DeviceInfo) -> None:
         """Forget the sessions with a device."""
         self._fresh.pop(device.curve25519, None)
+        self.unreached.forget(device.curve25519)
         for key, _ in list(step.scan(spaces.OLM, f"{device.curve25519} ")):
             step.remove(spaces.OLM, key)
 
@@ -323,7 +378,7 @@ class OlmMachine:
         """Return the session to write by, what is kept of it, and whether this is its first message."""
         fresh = self._fresh.pop(curve25519, None)
         if fresh is not None:
-            return self._new_record(), fresh, True
+            return {**self._new_record(), "is_ours": True}, fresh, True
         records = self._records(step, curve25519)
         return (records[0], self._open(step, records[0]), False) if records else None
 

@@ -1,6 +1,7 @@
 """What our messages to rooms are encrypted with, who was given its key, and when it must be another.
 
-The ratchet that encrypts is stored before the ciphertext leaves: no place of a session is used twice.
+No place of a session is used twice: that it is taken is stored before the ciphertext leaves. Some are stored
+as taken ahead, so that the ratchet is written once for all of them; a process that comes after goes on behind them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from ..clock import Clock
-from ..codec import dumps
+from ..codec import dumps_read
 from ..errors import CryptoError
 from . import spaces
 from .account import OwnKeys, unpickled
@@ -30,6 +31,9 @@ GIVEN = "given"
 OPEN_SESSIONS = 200
 SESSIONS_IN_MIND = 20
 """Of how many sessions it is known, without reading it again, who has which."""
+_OUTBOUND = (spaces.OUTBOUND,)
+AHEAD = 16
+"""Of how many places a ratchet is stored as standing behind, at most, while it is used for the first of them."""
 MESSAGES, LIFE_MS = 100, 7 * 24 * 3600 * 1000
 _MOST_MESSAGES, _LEAST_LIFE_MS = 10_000, 3600 * 1000
 
@@ -104,8 +108,30 @@ def lacks(told: Mapping[tuple[str, str], Told], device: DeviceInfo, how: str = G
     return found is None or found.curve25519 != device.curve25519 or found.how not in (GIVEN, how)
 
 
+@attrs.define(eq=False)
+class _Ratchet:
+    """A session in memory, which has passed every place that anything may have been encrypted at.
+
+    Attributes:
+        session: of a room.
+        since: where it stood when this process began with it.
+    """
+
+    session: OutboundGroupSession
+    since: int
+
+    @property
+    def place(self) -> int:
+        """The first place that is free."""
+        return self.session.message_index
+
+
 class Outbound:
     """Encrypts for rooms.
+
+    The record of a session holds its ratchet as it once was, and as `messages` the first place that is free for
+    whoever has nothing but the record. The places before that belong to the one object that is kept in memory
+    for this ratchet, as far as it has not passed them.
 
     Args:
         backend: for sessions.
@@ -117,7 +143,8 @@ class Outbound:
         self.backend = backend
         self.inbound = inbound
         self.clock = clock
-        self._reopening: Reopening[OutboundGroupSession] = Reopening(OPEN_SESSIONS)
+        self._reopening: Reopening[_Ratchet] = Reopening(OPEN_SESSIONS)
+        self._records: dict[str, tuple[bytes | None, dict[str, Any] | None]] = {}
         self._told: Memo[Mapping[tuple[str, str], Told]] = Memo(spaces.SHARES, at_most=SESSIONS_IN_MIND)
         self._none_left: Memo[tuple[object, bool]] = Memo(spaces.SHARES, at_most=SESSIONS_IN_MIND)
 
@@ -139,10 +166,25 @@ class Outbound:
 
     def current(self, step: Step, room_id: str, settings: RoomSettings, to: tuple[DeviceInfo, ...]) -> str | None:
         """Return the id of the session of now, None where there must be a new one; see `ensure`."""
-        record = step.record(spaces.OUTBOUND, room_id)
+        record = self._record(step, room_id)
         if record is None or self._must_rotate(step, record, settings, to):
             return None
         return str(record["session_id"])
+
+    def _record(self, step: Step, room_id: str) -> dict[str, Any] | None:
+        """Return what is stored of a room's session; nobody may change it.
+
+        The store is asked each time, as another engine may have written; opened is only what is new.
+        """
+        if step.has_changed(_OUTBOUND):
+            return step.record(spaces.OUTBOUND, room_id)
+        stored = step.vault.key_values.get(spaces.OUTBOUND, room_id)
+        known = self._records.get(room_id)
+        if known is None or known[0] != stored:
+            if len(self._records) >= OPEN_SESSIONS:
+                self._records.clear()
+            known = self._records[room_id] = stored, step.record(spaces.OUTBOUND, room_id)
+        return known[1]
 
     def _must_rotate(
         self, step: Step, record: dict[str, Any], settings: RoomSettings, to: tuple[DeviceInfo, ...]
@@ -150,7 +192,7 @@ class Outbound:
         if backend_of_pickle(record["pickle"])[0] != self.backend.name:  # another library's, which may be gone
             return True
         age_ms = self.clock.now_ms() - int(record["created_at"])
-        if record["messages"] >= settings.rotation_msgs or not 0 <= age_ms < settings.rotation_ms:
+        if self._place(record) >= settings.rotation_msgs or not 0 <= age_ms < settings.rotation_ms:
             return True
         if RoomSettings(**record["settings"]).is_shared != settings.is_shared:
             return True
@@ -183,23 +225,41 @@ class Outbound:
         record = {
             "session_id": session.id,
             "created_at": self.clock.now_ms(),
-            "messages": 0,
             "settings": attrs.asdict(settings),
         }
-        self._save(step, room_id, record, session)
+        self._save(step, room_id, record, _Ratchet(session, 0), 0)
         return session.id
 
-    def _save(self, step: Step, room_id: str, record: dict[str, Any], session: OutboundGroupSession) -> None:
-        pickle = record["pickle"] = tagged(self.backend.name, session.pickle(step.vault.pickle_key))
-        step.put_record(spaces.OUTBOUND, spaces.place(room_id), record)
-        self._reopening.keep(pickle, session)
+    # ------------------------------------------------------------ its places
 
-    def _session(self, step: Step, record: dict[str, Any]) -> OutboundGroupSession:
-        session = self._reopening.take(record["pickle"])
-        if session is None:
+    def _save(self, step: Step, room_id: str, record: dict[str, Any], ratchet: _Ratchet, free_from: int) -> None:
+        """Store a ratchet, and which place is the first that is free for whoever reads it again."""
+        pickle = tagged(self.backend.name, ratchet.session.pickle(step.vault.pickle_key))
+        step.put_record(spaces.OUTBOUND, spaces.place(room_id), {**record, "messages": free_from, "pickle": pickle})
+        self._reopening.keep(pickle, ratchet)
+
+    def _ratchet(self, step: Step, record: dict[str, Any]) -> _Ratchet:
+        """Return what encrypts for a record, at a place that is free. It is kept for nobody else meanwhile."""
+        ratchet = self._reopening.take(record["pickle"])
+        if ratchet is None:
             name, pickle = backend_of_pickle(record["pickle"])
             session = unpickled(self.backend, "outbound_group", name, pickle, step.vault.pickle_key)
-        return session
+            while session.message_index < record["messages"]:
+                session.encrypt(b"")  # there is no other way to pass a place
+            ratchet = _Ratchet(session, session.message_index)
+        return ratchet
+
+    def _place(self, record: dict[str, Any]) -> int:
+        """Return the first place that is free."""
+        ratchet = self._reopening.look(record["pickle"])
+        return int(record["messages"]) if ratchet is None else ratchet.place
+
+    def give_back(self, step: Step) -> None:
+        """Let whoever comes next go on where we end, so that no place is left out and an old copy is found out."""
+        for room_id, record in list(step.records(spaces.OUTBOUND)):
+            ratchet = self._reopening.look(record["pickle"])
+            if ratchet is not None and ratchet.place < record["messages"]:
+                self._save(step, room_id, record, ratchet, ratchet.place)
 
     def invalidate(self, step: Step, room_id: str) -> None:
         """Use a new session for the next message to a room."""
@@ -216,10 +276,10 @@ class Outbound:
 
     def is_behind(self, step: Step, read: DecryptedEvent) -> bool:
         """Tell whether a message of ours is from a place that our session has not reached, as in an old copy."""
-        record = step.record(spaces.OUTBOUND, read.key.room_id)
+        record = self._record(step, read.key.room_id)
         if record is None or record["session_id"] != read.key.session_id:
             return False
-        return read.message_index >= int(record["messages"])
+        return read.message_index >= self._place(record)
 
     # ------------------------------------------------------------ who was given it
 
@@ -241,10 +301,11 @@ class Outbound:
 
     def room_key(self, step: Step, room_id: str) -> tuple[dict[str, Any], int]:
         """Return the content of ``m.room_key`` that gives the session of now, and its place. A secret."""
-        record = step.record(spaces.OUTBOUND, room_id)
+        record = self._record(step, room_id)
         assert record is not None  # noqa: S101 - `ensure` comes first
-        session = self._session(step, record)
-        self._reopening.keep(record["pickle"], session)
+        ratchet = self._ratchet(step, record)
+        self._reopening.keep(record["pickle"], ratchet)
+        session = ratchet.session
         content = {
             "algorithm": MEGOLM,
             "room_id": room_id,
@@ -252,7 +313,7 @@ class Outbound:
             "session_key": session.session_key(),
             "shared_history": RoomSettings(**record["settings"]).is_shared,
         }
-        return content, session.message_index
+        return content, ratchet.place
 
     # ------------------------------------------------------------ encrypting
 
@@ -262,7 +323,7 @@ class Outbound:
         """Return the content of an ``m.room.encrypted`` event.
 
         Args:
-            step: to change: the ratchet moves on. It must be committed before the content leaves.
+            step: to change: the place is taken. It must be committed before the content leaves.
             own: our keys.
             room_id: of the room.
             session_id: the session that was given out.
@@ -271,20 +332,22 @@ class Outbound:
         Raises:
             SessionReplaced: the room has another session by now, or none.
         """
-        record = step.record(spaces.OUTBOUND, room_id)
+        record = self._record(step, room_id)
         if record is None or record["session_id"] != session_id:
             raise SessionReplaced("the session of the room was replaced meanwhile")
-        session = self._session(step, record)
-        relation = content.get("m.relates_to")
-        payload = {"type": event_type, "content": content, "room_id": room_id}
-        ciphertext = session.encrypt(dumps(payload, ascii_only=True))
-        record["messages"] += 1
-        self._save(step, room_id, record, session)
+        payload = dumps_read({"type": event_type, "content": content, "room_id": room_id})
+        ratchet = self._ratchet(step, record)
+        place = ratchet.place
         encrypted = {
             "algorithm": MEGOLM,
             "sender_key": own.curve25519,
-            "ciphertext": ciphertext,
-            "session_id": session.id,
+            "ciphertext": ratchet.session.encrypt(payload),
+            "session_id": session_id,
             "device_id": own.device_id,
         }
+        if place < record["messages"]:
+            self._reopening.keep(record["pickle"], ratchet)
+        else:  # as many as were used: who says one thing and ends leaves out none, who goes on writes seldom
+            self._save(step, room_id, record, ratchet, place + min(AHEAD, place + 1 - ratchet.since))
+        relation = content.get("m.relates_to")
         return encrypted if relation is None else {**encrypted, "m.relates_to": relation}

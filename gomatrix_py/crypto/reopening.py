@@ -27,6 +27,10 @@ class Reopening(Generic[T]):
         """Return the object that was written as this text, and keep it no longer."""
         return self._kept.pop(pickle, None)
 
+    def look(self, pickle: str) -> T | None:
+        """Return the object that was written as this text, for a look; it stays where it is."""
+        return self._kept.get(pickle)
+
     def keep(self, pickle: str, thing: T) -> None:
         """Keep an object as it was written."""
         self._kept[pickle] = thing

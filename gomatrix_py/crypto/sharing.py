@@ -18,23 +18,12 @@ from .olm import OlmMachine
 from .outbound import GIVEN, Outbound, RoomSettings, lacks
 from .steps import Step
 from .to_device_queue import enqueue
-from .trust import (
-    BLACKLISTED,
-    BlindTrust,
-    BlindTrustBeforeVerification,
-    ManualTrust,
-    TrustOnFirstUse,
-    TrustPolicy,
-    VerifiedOnly,
-)
+from .trust import BLACKLISTED, TrustPolicy, grounds_of
 
 __all__ = ["DeviceError", "EncryptionReport", "Recipients", "Sharing"]
 
 ROOMS_IN_MIND = 20
 """For how many rooms it is known, without reading it again, who is there and who has the key."""
-
-_STEADY = (BlindTrust, BlindTrustBeforeVerification, ManualTrust, TrustOnFirstUse, VerifiedOnly)
-"""The policies that go by nothing but the devices; any other, and what is made of these, is asked each time."""
 
 
 @attrs.frozen
@@ -133,7 +122,7 @@ class Recipients:
 
 @attrs.define(eq=False)
 class _Group:
-    """The devices of some users, each with all active ones of its user, and what a policy made of them last.
+    """The devices of some users, each with all ever seen of its user, and what a policy made of them last.
 
     Where it makes the same of them again, it is the same object again: what depends on that need not be compared.
     """
@@ -144,7 +133,7 @@ class _Group:
     _grounds: tuple[object, ...] = ()
 
     def judged(self, policy: TrustPolicy) -> Recipients:
-        grounds = (policy, *vars(policy).items()) if type(policy) in _STEADY else ()
+        grounds = grounds_of(policy)
         if self._judged is None or not grounds or grounds != self._grounds:
             fresh = self._evaluated(policy)
             if fresh != self._judged:
@@ -191,10 +180,11 @@ class Sharing:
     def _group(self, step: Step, own: OwnKeys, member_ids: Sequence[str]) -> _Group:
         devices, without = [], []
         for user_id in dict.fromkeys((*member_ids, own.user_id)):
-            active = [one for one in self.devices.of_user(step, user_id) if one.is_active and one.can_megolm]
+            ever_seen = self.devices.of_user(step, user_id)
+            active = [one for one in ever_seen if one.is_active and one.can_megolm]
             if not active and user_id != own.user_id:
                 without.append(user_id)
-            of_user = frozenset(active)
+            of_user = frozenset(ever_seen)  # a server that hides the old ones must not make a new one the first
             devices += [
                 (one, of_user) for one in active if (one.user_id, one.device_id) != (own.user_id, own.device_id)
             ]
@@ -203,12 +193,18 @@ class Sharing:
     def lacking_session(
         self, step: Step, own: OwnKeys, room_id: str, settings: RoomSettings, recipients: Recipients
     ) -> list[DeviceInfo]:
-        """Return the devices that must be given the key and that we have no session with."""
+        """Return the devices that must be given the key, that we have no session with, and that may be asked now.
+
+        Where nobody else would be given it, all are asked: nothing is refused before the server was.
+        """
         session_id = self.outbound.ensure(step, own, room_id, settings, recipients.trusted)
         if self._settled_report(step, session_id, recipients) is not None:
             return []
         told = self.outbound.told(step, session_id)
-        return [one for one in recipients.trusted if lacks(told, one) and not self.olm.has_session(step, one)]
+        lacking = [one for one in recipients.trusted if lacks(told, one) and not self.olm.has_session(step, one)]
+        is_for_others = [one.user_id != own.user_id for one in recipients.trusted]
+        would_be_for_nobody = sum(is_for_others) == sum(one.user_id != own.user_id for one in lacking) > 0
+        return lacking if would_be_for_nobody else self.olm.unreached.due(lacking)
 
     def settled(
         self, step: Step, room_id: str, settings: RoomSettings, recipients: Recipients
@@ -261,7 +257,8 @@ class Sharing:
                 refused.append(DeviceError(device.user_id, device.device_id, "m.no_olm", str(error)))
                 continue
             if content is None:
-                refused.append(DeviceError(device.user_id, device.device_id, "m.no_olm", "it has no one-time key"))
+                why = self.olm.unreached.why(device)
+                refused.append(DeviceError(device.user_id, device.device_id, "m.no_olm", why))
                 continue
             messages.append((device, content))
             self.outbound.note_told(step, session_id, device, GIVEN, index)

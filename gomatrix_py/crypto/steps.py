@@ -100,7 +100,11 @@ class Step:
 
     def has_changed(self, spaces: Iterable[str]) -> bool:
         """Tell whether something in one of these spaces was changed."""
-        return any(space in self._changed for space in spaces)
+        return bool(self._changed) and not self._changed.keys().isdisjoint(spaces)
+
+    def changed_keys(self, space: str) -> list[str]:
+        """Return the keys of what was changed in a space."""
+        return list(self._changed[space].values) if space in self._changed else []
 
     def changes(self) -> list[Change]:
         """Return what was changed, sealed, to be committed by the owner of the step."""
@@ -124,7 +128,8 @@ class Step:
 
     def end(self) -> None:
         """Make an end, whether its owner stored the changes or not: what was worked out before may be old."""
-        self.vault.note_changed(self._changed)
+        if self._changed:
+            self.vault.note_changed(self._changed)
 
 
 def _object(space: str, value: bytes) -> dict[str, Any]:

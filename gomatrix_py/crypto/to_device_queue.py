@@ -1,7 +1,17 @@
-"""To-device messages on their way out: kept before they leave, sent in order, each batch under one transaction id."""
+"""To-device messages on their way out: kept before they leave, sent in order, each batch under one transaction id.
+
+A server that takes none, or makes us say ever more, does not let them grow for ever:
+
+- Room keys are added only once all that waited was sent (`CryptoRequests.share_key`), and nothing is encrypted before
+  they were sent themselves. None is ever dropped.
+- What others make us say is added while there `has_room`. Then answers to requests for keys, and new sessions in the
+  place of lost ones, wait; our own requests for keys are neither made nor taken back; and verifications run out.
+- Nothing in the queue is taken back or replaced, as the server may have it already.
+"""
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -12,9 +22,13 @@ from ..api.to_device import SendToDevice
 from . import spaces
 from .steps import Step
 
-__all__ = ["Addressee", "QueuedMessages", "enqueue", "queued"]
+__all__ = ["Addressee", "QueuedMessages", "enqueue", "has_room", "queued"]
+
+log = logging.getLogger("gomatrix_py.crypto")
 
 PER_BATCH = 250
+BATCHES = 1000
+"""How many may wait before there is no room for what others make us say."""
 
 
 @attrs.frozen
@@ -60,10 +74,17 @@ def enqueue(
         _put(step, event_type, batch, purpose)
 
 
+def has_room(step: Step) -> bool:
+    """Tell whether there is room for what others make us say; what was not stored yet counts later."""
+    return step.vault.key_values.count(spaces.QUEUE) < BATCHES
+
+
 def _put(step: Step, event_type: str, batch: dict[str, dict[str, Any]], purpose: str) -> None:
-    last = max((key for key, _ in step.scan(spaces.QUEUE)), default="0")
+    keys = ["0", *(key for key, _ in step.scan(spaces.QUEUE))]
+    if len(keys) == BATCHES:
+        log.error("%d batches of messages to devices wait: until the server takes them, little is added", BATCHES)
     record = {"type": event_type, "txn_id": f"gmpy-{uuid.uuid4().hex}", "messages": batch, "purpose": purpose}
-    step.put_record(spaces.QUEUE, f"{int(last) + 1:016d}", record)
+    step.put_record(spaces.QUEUE, f"{int(max(keys)) + 1:016d}", record)
 
 
 def queued(step: Step) -> Iterator[QueuedMessages]:

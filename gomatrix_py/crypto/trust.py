@@ -24,6 +24,7 @@ __all__ = [
     "TrustOnFirstUse",
     "TrustPolicy",
     "VerifiedOnly",
+    "grounds_of",
     "levels_decided",
     "level_of",
     "set_level",
@@ -43,7 +44,7 @@ class TrustPolicy(Protocol):
 
         Args:
             device: in question.
-            of_user: all active devices of its user.
+            of_user: all devices of its user that were ever seen; see `DeviceInfo.is_active`.
         """
 
     def decide(self, undecided: frozenset[DeviceInfo], context: object) -> Mapping[str, str]:
@@ -128,6 +129,17 @@ class ManualTrust(_Policy):
     def unset(self, device: DeviceInfo, of_user: frozenset[DeviceInfo]) -> Trust:
         """Leave it undecided."""
         return Trust.UNDECIDED
+
+
+_STEADY = (BlindTrust, BlindTrustBeforeVerification, ManualTrust, TrustOnFirstUse, VerifiedOnly)
+
+
+def grounds_of(policy: TrustPolicy) -> tuple[object, ...]:
+    """Return all that a policy goes by beside the devices: where that is the same, so is what it makes of them.
+
+    () where nobody knows: any but the ready-made policies, and what is made of these, must be asked each time.
+    """
+    return (policy, *vars(policy).items()) if type(policy) in _STEADY else ()
 
 
 def levels_decided(policy: TrustPolicy, undecided: frozenset[DeviceInfo], context: object) -> dict[str, str]:

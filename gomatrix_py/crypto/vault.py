@@ -13,7 +13,7 @@ import attrs
 from ..errors import BadPickle, CryptoUnavailable, UsageError, WrongStoreKey
 from ..store.key_values import Change, KeyValueStorer
 
-__all__ = ["KEY_BYTES", "Passphrase", "StoreKey", "Vault"]
+__all__ = ["KEY_BYTES", "Passphrase", "StoreKey", "Vault", "check_installed"]
 
 KEY_BYTES = 32
 SPACE, SALT_SPACE = "vault", "vault.salt"
@@ -138,7 +138,7 @@ class Vault:
 
     def editions(self, spaces: Iterable[str]) -> tuple[int, ...]:
         """Return a number for each space, which is another one whenever something in it may have changed."""
-        return tuple(self._editions[space] for space in spaces)
+        return tuple(map(self._editions.__getitem__, spaces))
 
     def note_changed(self, spaces: Iterable[str]) -> None:
         """Note that something in spaces may have changed."""
@@ -192,6 +192,15 @@ def _derived(key: bytes, purpose: bytes) -> bytes:
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
         return HKDF(SHA256(), KEY_BYTES, None, b"gomatrix_py " + purpose).derive(key)
+
+
+def check_installed() -> None:
+    """Check that the library for it is installed.
+
+    Raises:
+        CryptoUnavailable: it is not.
+    """
+    _aead(bytes(KEY_BYTES))
 
 
 def _aead(key: bytes) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any
 
 import attrs
 
@@ -10,9 +12,10 @@ from ..codec import loads
 from ..errors import DecodeError
 from ..events import Event, EventSource
 from . import spaces
+from .inbound import Inbound
 from .steps import Step
 
-__all__ = ["WaitingEvent", "keep_waiting", "now_readable", "waiting_for"]
+__all__ = ["WaitingEvent", "awaited", "keep_waiting", "now_readable"]
 
 
 @attrs.frozen
@@ -34,31 +37,42 @@ def keep_waiting(step: Step, event: Event, session_id: str) -> bool:
     return True
 
 
-def waiting_for(step: Step, room_id: str, session_id: str) -> list[WaitingEvent]:
-    """Return the events that wait for a key, oldest first."""
-    if not spaces.is_sound_id(room_id) or not spaces.is_sound_id(session_id):
-        return []
-    found = []
-    for _, value in step.scan(spaces.WAITING, f"{room_id} {session_id} "):
-        source, _, json = value.partition(b"\n")
-        found.append(WaitingEvent(room_id, EventSource(source.decode()), json))
-    return sorted(found, key=_sent_at)
+def awaited(step: Step) -> list[tuple[str, str]]:
+    """Return the keys that events wait for, as (room id, session id)."""
+    places = (key.split(" ") for key, _ in step.scan(spaces.WAITING))
+    return list(dict.fromkeys((place[0], place[1]) for place in places))
 
 
-def now_readable(step: Step, keys: Iterable[tuple[str, str]]) -> list[WaitingEvent]:
-    """Take out the events that wait for these keys, each as (room id, session id)."""
+def now_readable(step: Step, inbound: Inbound, keys: Iterable[tuple[str, str]]) -> list[WaitingEvent]:
+    """Take out the events that wait for these keys, oldest first; those from before a key begins wait on.
+
+    Args:
+        step: to change.
+        inbound: what keeps the keys.
+        keys: each as (room id, session id).
+    """
     found = []
     for room_id, session_id in keys:
-        found += waiting_for(step, room_id, session_id)
-        for key, _ in list(step.scan(spaces.WAITING, f"{room_id} {session_id} ")):
-            step.remove(spaces.WAITING, key)
+        if spaces.is_sound_id(room_id) and spaces.is_sound_id(session_id):
+            of_key = []
+            for key, value in list(step.scan(spaces.WAITING, f"{room_id} {session_id} ")):
+                source, _, json = value.partition(b"\n")
+                event = _read(json)
+                if inbound.reaches_back_to(step, room_id, session_id, event.get("content")):
+                    step.remove(spaces.WAITING, key)
+                    of_key.append((_sent_at(event), WaitingEvent(room_id, EventSource(source.decode()), json)))
+            found += [waiting for _, waiting in sorted(of_key, key=itemgetter(0))]
     return found
 
 
-def _sent_at(waiting: WaitingEvent) -> int:
+def _read(json: bytes) -> dict[str, Any]:
     try:
-        event = loads(waiting.json)
+        event = loads(json)
     except DecodeError:
-        return 0
-    stamp = event.get("origin_server_ts") if isinstance(event, dict) else 0
+        event = None
+    return event if isinstance(event, dict) else {}
+
+
+def _sent_at(event: dict[str, Any]) -> int:
+    stamp = event.get("origin_server_ts")
     return stamp if isinstance(stamp, int) else 0

@@ -49,6 +49,8 @@
     │   ├── DecryptionFailed              a message that cannot be read, and why
     │   │   ├── MissingRoomKey            nobody gave us its key, or they said why not
     │   │   ├── UnknownMessageIndex       our key begins after it
+    │   │   ├── TooManySkipped            too many messages before it are missing
+    │   │   ├── SenderDistrusted          the policy distrusts who wrote it, and it was to be left closed
     │   │   └── ReplayedMessage, MismatchedSender, MismatchedRoom
     │   ├── NoEligibleDevices             somebody has no device that could read it; nothing was sent
     │   ├── StillUndecided                the policy did not decide on devices; nothing was sent
@@ -91,7 +93,9 @@ from .encryption import (
     MissingRoomKey,
     NoEligibleDevices,
     ReplayedMessage,
+    SenderDistrusted,
     StillUndecided,
+    TooManySkipped,
     TrustDecisionFailed,
     UnknownMessageIndex,
     VerificationFailed,
@@ -207,10 +211,12 @@ __all__ = [
     "BadSignature",
     "DecryptionFailed",
     "MissingRoomKey",
+    "TooManySkipped",
     "UnknownMessageIndex",
     "ReplayedMessage",
     "MismatchedSender",
     "MismatchedRoom",
+    "SenderDistrusted",
     "NoEligibleDevices",
     "StillUndecided",
     "TrustDecisionFailed",

@@ -17,10 +17,12 @@ __all__ = [
     "BadSignature",
     "DecryptionFailed",
     "MissingRoomKey",
+    "TooManySkipped",
     "UnknownMessageIndex",
     "ReplayedMessage",
     "MismatchedSender",
     "MismatchedRoom",
+    "SenderDistrusted",
     "NoEligibleDevices",
     "StillUndecided",
     "TrustDecisionFailed",
@@ -98,6 +100,15 @@ class MissingRoomKey(DecryptionFailed):
         self.withheld = withheld
 
 
+class TooManySkipped(DecryptionFailed):
+    """So many messages before this one are missing that its session will not go that far: a new one is needed.
+
+    vodozemac says so; libolm cannot tell this from a forged message.
+    """
+
+    code = "too_many_skipped"
+
+
 class UnknownMessageIndex(DecryptionFailed):
     """Our key of this session begins after this message."""
 
@@ -120,6 +131,12 @@ class MismatchedRoom(DecryptionFailed):
     """The message was encrypted for another room."""
 
     code = "mismatched_room"
+
+
+class SenderDistrusted(DecryptionFailed):
+    """The policy distrusts the device that wrote it, and the client was told not to open what such devices say."""
+
+    code = "sender_distrusted"
 
 
 class NoEligibleDevices(CryptoError):

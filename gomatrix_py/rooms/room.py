@@ -169,6 +169,7 @@ class Room(RoomView):
             self.membership = changes.membership
             if changes.forgets_state:
                 self._state.forget()
+                self._changes = {}  # or saving the room would bring it back
             if changes.base_state != NO_EVENTS:
                 self._state.put_unread(changes.base_state)
             if changes.state:

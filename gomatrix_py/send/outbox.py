@@ -7,7 +7,9 @@ sends it twice. Whoever sends does the work in their own thread: there is none i
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -111,6 +113,11 @@ class Outbox:
         self._room_for = 0
         self._forgot_ts = 0
         self._forget_old()
+        _outboxes.add(self)
+
+    def _begin_in_child(self) -> None:
+        """Wait for none of those who held a lane when the process was forked: they are not in the child."""
+        self._lanes, self._lock = {}, threading.Lock()
 
     # ------------------------------------------------------------ sending
 
@@ -161,6 +168,8 @@ class Outbox:
 
         Raises:
             HTTPError: the server no longer accepts our access token.
+            CryptoError: nothing can be encrypted here: the key of the store is wrong, its keys are lost, or a
+                library is missing.
             StoreError: the outbox cannot be read or written.
         """
         before = self.rows.due_ids(room_id)
@@ -389,7 +398,7 @@ class Outbox:
             self._sender.check_worth(row, is_fresh=is_fresh)
             self._sender.attempt(row, flush.token, is_fresh=is_fresh, deadline=flush.deadline)
         except MatrixError as error:
-            if outcome_of(error) is Outcome.SHUT_OUT or isinstance(error, StoreError):
+            if outcome_of(error) in (Outcome.SHUT_OUT, Outcome.UNABLE) or isinstance(error, StoreError):
                 raise
             return row.state is OutboxState.WEDGED
         return True
@@ -424,3 +433,15 @@ class _Flush:
     @property
     def is_over(self) -> bool:
         return self.token.is_cancelled or self.clock.monotonic() >= self.deadline
+
+
+_outboxes: weakref.WeakSet[Outbox] = weakref.WeakSet()
+
+
+def _begin_in_child() -> None:
+    for outbox in list(_outboxes):
+        outbox._begin_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)

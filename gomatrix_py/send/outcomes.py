@@ -8,7 +8,9 @@ from ..errors import (
     AddressRefused,
     ConnectError,
     CryptoError,
+    CryptoUnavailable,
     DecodeError,
+    DeviceKeysLost,
     HTTPError,
     LimitExceeded,
     MatrixError,
@@ -21,6 +23,7 @@ from ..errors import (
     UsageError,
     UserDeactivated,
     UserLocked,
+    WrongStoreKey,
 )
 
 __all__ = ["Outcome", "outcome_of"]
@@ -31,6 +34,7 @@ class Outcome(Enum):
 
     REFUSED = "the server refused it, or it cannot be sent at all"
     SHUT_OUT = "the server does not accept us"
+    UNABLE = "we lack what sending anything takes"
     BUSY = "the server asked us to come again"
     UNREACHED = "the server was not reached"
     UNANSWERED = "no answer of the server itself came"
@@ -53,6 +57,7 @@ _PASSING = frozenset({Outcome.BUSY, Outcome.UNREACHED, Outcome.UNANSWERED, Outco
 _UNCERTAIN = frozenset({Outcome.UNANSWERED, Outcome.FAILED, Outcome.STOPPED})
 # said by what stands in front of a server that is down or slow: nothing is wrong with what was to be sent
 _OF_GATEWAYS = frozenset({408, 502, 503, 504, 520, 521, 522, 523, 524})
+_UNABLE = (CryptoUnavailable, WrongStoreKey, DeviceKeysLost)
 _SHUT_OUT = (UnknownToken, MissingToken, UserLocked, UserDeactivated)
 
 
@@ -64,6 +69,8 @@ def outcome_of(error: MatrixError) -> Outcome:
         return _of_answer(error)
     if isinstance(error, DecodeError):  # a 2xx answer that makes no sense
         return Outcome.UNANSWERED
+    if isinstance(error, _UNABLE):
+        return Outcome.UNABLE
     return Outcome.REFUSED if isinstance(error, (UsageError, CryptoError, SendError)) else Outcome.NOT_TRIED
 
 

@@ -27,6 +27,7 @@ from ..events.contents.polls import (
     UnstablePollStartContent,
     UnstableSelections,
 )
+from ..events.readable import check_readable
 from .relations import reference_relation
 
 __all__ = ["END_TYPES", "POLL_START", "RESPONSE_TYPES", "poll_content", "poll_end", "poll_of", "poll_response"]
@@ -86,6 +87,7 @@ def poll_of(event: Event) -> PollStartContent:
     Raises:
         UsageError: it is none, or none that can be read.
     """
+    check_readable(event)
     content = event.typed
     if not isinstance(content, PollStartContent):
         raise UsageError(f"{event.event_id} is no poll, but a {event.type}")

@@ -74,7 +74,7 @@ def talk(peers: list[Peer], server: AuditedServer, decider: random.Random) -> li
     peer, members = decider.choice(peers), list(USERS)
     if decider.random() < 0.05:
         peer.restart()
-    settings = RoomSettings(rotation_msgs=5)
+    settings = RoomSettings(rotation_msgs=5 if decider.random() < 0.02 else 100)  # some sessions live long
     try:
         if decider.random() < 0.3:
             sync(peer, (decider.choice(USERS),) if decider.random() < 0.2 else ())

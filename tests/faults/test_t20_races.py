@@ -11,10 +11,11 @@ import pytest
 from gomatrix_py.crypto.devices import Devices
 from gomatrix_py.crypto.trust import BlindTrust
 from tests.kit.fault_mixes import of_size
+from tests.kit.forgetful_server import FrozenClock
 from tests.kit.fuzz import chance
 from tests.kit.key_server import KeyServer, Peer
 
-ROUNDS = of_size(60, 500)
+ROUNDS = of_size(30, 500)
 ROOM = "!room:hs"
 ALICE, BOB = "@alice:hs", "@bob:hs"
 
@@ -32,15 +33,15 @@ class Race:
 
     def __init__(self, decider: random.Random) -> None:
         self.decider = decider
-        self.server = KeyServer()
-        self.alice = Peer(self.server, ALICE, "A", policy=BlindTrust())
+        self.server, self.clock = KeyServer(), FrozenClock()
+        self.alice = Peer(self.server, ALICE, "A", policy=BlindTrust(), clock=self.clock)
         self.phones = [Peer(self.server, BOB, "B0", policy=BlindTrust())]
         self.late: list[Late] = []
         self.alice.share(ROOM, [ALICE, BOB])
 
     def step(self) -> None:
         """Let something happen."""
-        kind = self.decider.randrange(5)
+        kind = self.decider.randrange(7)
         if kind == 0:
             self.phones.append(Peer(self.server, BOB, f"B{len(self.phones)}", policy=BlindTrust()))
             self.hear()
@@ -55,6 +56,10 @@ class Race:
             inbox = self.server.inboxes.get(self.alice.me, [])
             self.server.inboxes[self.alice.me] = inbox * 2  # every message twice
             self.alice.sync()
+        elif kind == 5:
+            self.clock.at_s += self.decider.choice((1, 61))  # what was heard holds for a minute
+        elif kind == 6:
+            self.alice.restart()
 
     def hear(self) -> None:
         """Let Alice's sync say that Bob's devices changed; she asks at some later time."""
@@ -112,15 +117,18 @@ def test_without_the_count_of_changes_they_would(monkeypatch: pytest.MonkeyPatch
 
 def test_old_counts_bring_no_keys_twice() -> None:
     """An upload is under way while a sync still tells the count from before it."""
-    server = KeyServer()
-    bob = Peer(server, BOB, "B", policy=BlindTrust())
+    server, clock = KeyServer(), FrozenClock()
+    bob = Peer(server, BOB, "B", policy=BlindTrust(), clock=clock)
     keys = server.one_time_keys[bob.me]
     for number in range(ROUNDS):
+        clock.at_s += 60  # keys go up at most every few seconds
         for _ in range(min(len(keys), 26)):
             keys.popitem()
         old = bob.engine.uploads
         bob.sync()
         count = len(keys)
+        assert (number, count) == (number, 50)
+        clock.at_s += 60
         with bob.engine.receive_sync_changes(_counted(len(keys) - 26), old) as taken:
             bob.key_values.write(taken.changes)
         bob.send_all()

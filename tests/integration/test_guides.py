@@ -18,7 +18,7 @@ GUIDES = ["encryption", "media", "rooms", "sending", "signing_in", "syncing"]
 
 # What each guide prints where all went as it says.
 SAID = {
-    "encryption": ["1 () ()", "b'the way down'", "{}", "ok       encryption: by"],
+    "encryption": ["1 () ()", "b'the way down'", "{}", "ok       encryption: by", "(before: none)"],
     "media": ["cat.png image/png", "/_matrix/client/v1/media/download/", "of 100000 bytes"],
     "rooms": ["Tea party None 2", "join", "True True False", "m.room.create", "True ['!"],
     "sending": ["<b>bold</b>", "Tea at five?", "{'🫖': 1}", "Who brings cake?", "{'1': 1, '2': 0}", "bytes"],

@@ -40,7 +40,7 @@ class KeyDevice(Peer):
                 self.refused.append(str(error))
                 raise
 
-        self.asking.take_forwarded = noting  # type: ignore[method-assign,assignment]
+        vars(self.asking)["take_forwarded"] = noting
 
     def ask(self, event: Event) -> list[str]:
         with self.engine.step() as step:

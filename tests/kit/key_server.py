@@ -78,14 +78,16 @@ class KeyServer:
 
 
 class Peer:
-    """A device with an engine, driven by hand."""
+    """A device with an engine, driven by hand; the option `engine` may be that of a client, with its `key_values`."""
 
     def __init__(self, server: KeyServer, user_id: str, device_id: str, **options: Any) -> None:
         self.server = server
         self.me = (user_id, device_id)
         self.key_values = options.pop("key_values", None) or MemoryKeyValues()
         self.options = options
-        self.engine = Engine(self.key_values, user_id, device_id, KEY, **options)
+        self.engine: Engine = options.pop("engine", None) or Engine(
+            self.key_values, user_id, device_id, KEY, **options
+        )
         self.send_all()
 
     def restart(self) -> None:

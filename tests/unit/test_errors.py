@@ -85,6 +85,8 @@ PARENTS = {
     "ReplayedMessage": "DecryptionFailed",
     "MismatchedSender": "DecryptionFailed",
     "MismatchedRoom": "DecryptionFailed",
+    "SenderDistrusted": "DecryptionFailed",
+    "TooManySkipped": "DecryptionFailed",
     "NoEligibleDevices": "CryptoError",
     "StillUndecided": "CryptoError",
     "TrustDecisionFailed": "CryptoError",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import vodozemac
 
-from ...errors import BadKey, BadPickle, BadSignature, DecryptionFailed, UnknownMessageIndex
+from ...errors import BadKey, BadPickle, BadSignature, DecryptionFailed, TooManySkipped, UnknownMessageIndex
 from .base import GroupPlaintext, OlmMessage
 
 __all__ = ["VodozemacBackend"]
@@ -62,7 +62,9 @@ class _Session:
         try:
             return self._session.decrypt(vodozemac.AnyOlmMessage.from_parts(message.type, _bytes(message.body)))
         except ValueError as error:
-            raise DecryptionFailed(f"the Olm message cannot be read: {error}") from None
+            is_far = "message gap" in str(error)  # the library has one class for all
+            kind = TooManySkipped if is_far else DecryptionFailed
+            raise kind(f"the Olm message cannot be read: {error}") from None
 
     def pickle(self, key: bytes) -> str:
         return self._session.pickle(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import weakref
 from pathlib import Path
@@ -43,13 +44,22 @@ class OwnerLock:
         _held.add(self)
 
     def _take(self, path: Path) -> None:
+        if self._is_free():
+            return
+        owner = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+        pid = int(owner) if owner.isdigit() else 0
+        if pid != os.getpid():
+            raise StoreLocked(f"{path} is open in process {pid or 'unknown'}; a store has one owner", pid=pid)
+        gc.collect()  # it may be held by a client that nobody has any more, as after a sign-in that failed
+        if not self._is_free():
+            raise StoreLocked(f"{path} is open in this process: close it first; a store has one owner", pid=pid)
+
+    def _is_free(self) -> bool:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.read(self._fd, 20).decode("ascii", "replace").strip()
-            pid = int(owner) if owner.isdigit() else 0
-            whose = "this process" if pid == os.getpid() else f"process {pid or 'unknown'}"
-            raise StoreLocked(f"{path} is open in {whose}; a store has one owner", pid=pid) from None
+            return False
+        return True
 
     def write_note(self, place: int, note: bytes) -> None:
         """Write down, at a place in bytes, what the next owner may want to know; lost where it cannot be written.

@@ -147,6 +147,36 @@ class SyncStorerConformance(RoomNewsConformance):
         room = room_of(opened(), ROOM)
         assert (room.name, room.topic) == ("b", "by hand")
 
+    # ------------------------------------------------------------ what came with an invitation
+
+    def test_state_that_counts_no_more_is_forgotten(self, opened: _Opened) -> None:
+        """Whoever invites says what they like of a room: once we are in, only what the room says counts."""
+        topic = ("m.room.topic", "", event_json("$t", "m.room.topic", state_key="", content={"topic": "said"}))
+        said = [("m.room.name", "", _name("said")), topic]
+        rooms = [RoomDelta(one, "invite", state=said, prev_batch="t0") for one in (ROOM, OTHER)]
+        opened().commit_sync(SyncBatch(ALICE, "s1", rooms))
+        base = b"[" + _name("true") + b"]"
+        joined = RoomDelta(ROOM, "join", base_state=base, seen=["$n"], forgets_state=True)
+        opened().commit_sync(SyncBatch(ALICE, "s2", [joined, RoomDelta(OTHER, "join")]))
+        store = opened()
+        room, other = room_of(store, ROOM), room_of(store, OTHER)
+        assert (room.membership, room.name, set(room.state)) == ("join", "true", {"m.room.name"})
+        assert (other.name, other.topic) == ("said", "said"), "state of another room was forgotten, too"
+        assert (room.prev_batch, store.has_event(ROOM, "$n")) == ("t0", True), "only state was to be forgotten"
+
+    def test_a_held_room_forgets_with_its_store(self, opened: _Opened) -> None:
+        store = opened()
+        invited = RoomDelta(ROOM, "invite", state=[("m.room.name", "", _name("said"))])
+        store.commit_sync(SyncBatch(ALICE, "s1", [invited]))
+        held = room_of(store, ROOM)
+        held.update_state(Event.from_json(event_json("$t", "m.room.topic", state_key="", content={"topic": "said"})))
+        joined = RoomDelta(ROOM, "join", state=[("m.room.avatar", "", _name("new"))], forgets_state=True)
+        store.commit_sync(SyncBatch(ALICE, "s2", [joined]))
+        seen = held if self.keeps_identity else room_of(store, ROOM)
+        assert set(seen.state) == {"m.room.avatar"}
+        store.save_room(seen)
+        assert set(room_of(opened(), ROOM).state) == {"m.room.avatar"}, "what was forgotten came back"
+
     def test_committed_state_is_kept_byte_by_byte(self, opened: _Opened) -> None:
         state = []
         for key, poison in POISONED_EVENTS.items():

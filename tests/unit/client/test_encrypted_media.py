@@ -174,6 +174,6 @@ def test_without_encryption_it_is_said(server: FileServer, client: SealingClient
     client.send_file(SEALED, b"some bytes")
     with (
         Client(server.url, "@a:scripted", "t0ken", device_id="D") as plain,
-        pytest.raises(UsageError, match="crypto mixin"),
+        pytest.raises(UsageError, match="takes CryptoClient"),
     ):
         plain.download_attachment(server.sent[0])

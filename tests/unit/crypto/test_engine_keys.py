@@ -91,6 +91,48 @@ def test_keys_that_had_arrived_before_a_crash_are_not_offered_again(server: KeyS
     assert (given_away in keys, len(keys)) == (False, 49)
 
 
+def _asked_for_own_devices(peer: Peer) -> None:
+    with peer.engine.step() as step:
+        peer.engine.devices.changed(step, [peer.me[0]])
+    query = peer.engine.query_for([peer.me[0]])
+    assert query is not None
+    peer.engine.mark_request_as_sent(query.id, peer.server.answer(peer.me, query.request))
+
+
+def test_a_server_that_has_lost_our_device_is_given_it_again(
+    server: KeyServer, bob: Peer, clock: FrozenClock
+) -> None:
+    clock.at_s += 10
+    _asked_for_own_devices(bob)
+    assert bob.engine.outgoing_requests() == [], "it is there"
+    lost = server.devices.pop(BOB)
+    _asked_for_own_devices(bob)
+    bob.send_all()
+    assert server.devices == {BOB: lost}
+
+
+def test_a_server_that_hides_our_device_is_given_it_ever_more_seldom(
+    server: KeyServer, bob: Peer, clock: FrozenClock
+) -> None:
+    server.tampering = lambda answer: {"device_keys": {user_id: {} for user_id in answer["device_keys"]}}
+    uploads: list[str] = []
+    for _ in range(100):
+        clock.at_s += 10
+        _asked_for_own_devices(bob)
+        wanted = bob.engine.outgoing_requests()
+        uploads += [one.id for one in wanted if one.id == "upload"]
+        for one in wanted:
+            bob.engine.mark_request_as_sent(one.id, server.answer(bob.me, one.request))
+        bob.sync()  # says that the one-time keys are there
+    assert 1 <= len(uploads) <= 10
+
+
+def test_a_server_that_says_nothing_of_us_has_lost_nothing(server: KeyServer, bob: Peer) -> None:
+    server.tampering = lambda answer: {"failures": {"hs": {}}}
+    _asked_for_own_devices(bob)
+    assert [one.id for one in bob.engine.outgoing_requests() if one.id == "upload"] == []
+
+
 def test_a_used_fallback_key_is_replaced(server: KeyServer, bob: Peer, clock: FrozenClock) -> None:
     before = server.fallback_keys[bob.me]
     clock.at_s += 10

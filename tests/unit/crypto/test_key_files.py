@@ -103,7 +103,7 @@ def test_what_was_exported_reads_messages(
     # as if the process had ended before what waited was delivered
     assert import_keys(bob.engine, path, PASSPHRASE) == ImportReport(0, 1, new_keys=report.new_keys)
     with bob.engine.step() as step:
-        (waiting,) = now_readable(step, report.new_keys)
+        (waiting,) = now_readable(step, bob.engine.inbound, report.new_keys)
     assert bob.read(Event.from_json(waiting.json, waiting.room_id)) == "said before Bob came"
     record = kept(bob)[f"{ROOM} {session_id}"]
     own = alice.engine.own

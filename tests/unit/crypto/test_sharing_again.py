@@ -9,7 +9,7 @@ import pytest
 
 from gomatrix_py.client.crypto_requests import CryptoRequests
 from gomatrix_py.codec import dumps
-from gomatrix_py.crypto import sharing
+from gomatrix_py.crypto import trust
 from gomatrix_py.crypto.device_info import DeviceInfo, Trust
 from gomatrix_py.crypto.freshness import Freshness
 from gomatrix_py.crypto.memo import Memo
@@ -196,8 +196,8 @@ def test_a_policy_of_ones_own_is_asked_each_time() -> None:
 
 
 def test_a_policy_that_is_wrongly_thought_steady_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "_STEADY", (Wavering,))
-    monkeypatch.setattr(sharing, "vars", lambda policy: {}, raising=False)
+    monkeypatch.setattr(trust, "_STEADY", (Wavering,))
+    monkeypatch.setattr(trust, "vars", lambda policy: {}, raising=False)
     with pytest.raises(AssertionError):
         test_a_policy_of_ones_own_is_asked_each_time()
 
@@ -244,7 +244,7 @@ def test_changes_that_are_stored_with_something_else_count_once_their_step_ends(
             return memo.of(step, "a", lambda: step.get("s", "a"))
 
     assert kept() is None
-    with alice.engine._dropped_on_error() as step:
+    with alice.engine._dropped_on_error(lambda step: step) as step:
         step.put("s", "a", b"1")
         changes: list[Change] = step.changes()
         assert kept() is None

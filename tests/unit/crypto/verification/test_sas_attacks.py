@@ -18,14 +18,16 @@ from tests.kit.verifying import ALICE, BOB, Side, Wire, acquainted, run_to, sign
 
 Changer = Callable[[Side, dict[str, Any]], dict[str, Any]]
 ZERO_KEY = "A" * 43
+LIBRARIES: tuple[BackendName, ...] = ("vodozemac", "olm")
 
 
 class Attack:
     """What a server does to a verification, where both people are fooled into confirming."""
 
     def __init__(self, *, identities: Identities | None = None, **options: Any) -> None:
-        self.alice = Side(ALICE, "A1", options.get("library", "vodozemac"), identities=identities)
-        self.bob = Side(BOB, options.get("bobs_id", "B1"), options.get("library", "vodozemac"))
+        self.library: BackendName = options.get("library", "vodozemac")
+        self.alice = Side(ALICE, "A1", self.library, identities=identities)
+        self.bob = Side(BOB, options.get("bobs_id", "B1"), self.library)
         self.wire: Wire = acquainted(self.alice, self.bob)
 
     def change(self, kind: Message, by: str, changer: Changer) -> None:
@@ -106,15 +108,15 @@ class Known(Identities):
 
 def swapped_before(attack: Attack) -> Verification:
     """Bob's keys are the server's from the start; Bob himself sees nothing odd."""
-    attack.alice = Side(ALICE, "A1")
-    attack.alice.learn(BOB, [signed_keys("vodozemac", BOB, "B1", 1)])
+    attack.alice = Side(ALICE, "A1", attack.library)
+    attack.alice.learn(BOB, [signed_keys(attack.library, BOB, "B1", 1)])
     attack.bob.learn(ALICE, [attack.alice.keys])
     attack.wire = Wire(attack.alice, attack.bob)
     return attack.run()
 
 
 def swapped_meanwhile(attack: Attack) -> Verification:
-    return attack.run(meanwhile=lambda: attack.alice.learn(BOB, [signed_keys("vodozemac", BOB, "B1", 1)]))
+    return attack.run(meanwhile=lambda: attack.alice.learn(BOB, [signed_keys(attack.library, BOB, "B1", 1)]))
 
 
 def deleted_meanwhile(attack: Attack) -> Verification:
@@ -198,9 +200,9 @@ CASES = {
 }
 
 
-def is_noticed(case: Case) -> bool:
+def is_noticed(case: Case, library: BackendName) -> bool:
     """Tell whether an attack ends with its code and nothing is verified."""
-    attack = Attack()
+    attack = Attack(library=library)
     ours = case.act(attack)
     return (
         case.code in attack.wire.codes()
@@ -209,15 +211,17 @@ def is_noticed(case: Case) -> bool:
     )
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("name", CASES)
-def test_an_attack_is_noticed(name: str) -> None:
-    assert is_noticed(CASES[name])
+def test_an_attack_is_noticed(name: str, library: BackendName) -> None:
+    assert is_noticed(CASES[name], library)
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_the_check_that_notices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_the_check_that_notices(name: str, library: BackendName, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CASES[name].check, lambda *args: None)
-    assert not is_noticed(CASES[name])
+    assert not is_noticed(CASES[name], library)
 
 
 def test_without_an_attack_all_is_well() -> None:
@@ -247,7 +251,7 @@ def test_the_attack_succeeds_without_the_check(
     assert CASES[name].act(attack).is_verified
 
 
-@pytest.mark.parametrize("library", ["vodozemac", "olm"])
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_a_key_of_low_order_is_refused(library: BackendName) -> None:
     attack = Attack(library=library)
     a_zero_key(attack)
