@@ -277,25 +277,23 @@ class OutgoingMethods(BaseClient):
         return attrs.evolve(policy, attempts=1, statuses=policy.statuses & {_TOO_MANY})
 
     def _sealed(self, row: OutboxRow, cancel: CancelToken | None) -> OutboxRow:
-        """Return a row as it may leave: encrypted where its room is.
-
-        Raises:
-            EncryptionRequired: the room is encrypted, and this client cannot encrypt.
-        """
-        if row.kind is OutboxKind.EVENT and row.event_type not in SENT_IN_PLAIN:
-            self._check_may_speak(row.room_id)
+        """Return a row as it may leave: encrypted where its room is, and this client can."""
         return row
 
     def _check_may_speak(self, room_id: str) -> None:
+        """Refuse to let anything into a room that this client cannot encrypt for; see `_check_may_be_read`."""
+        self._check_may_be_read(room_id)
+
+    def _check_may_be_read(self, room_id: str) -> None:
         """Refuse to let plain text, or a plain file, into an encrypted room.
 
         Raises:
-            EncryptionRequired: it is encrypted, and this client cannot encrypt.
+            EncryptionRequired: it is encrypted.
         """
         if not self.allow_plaintext and self._must_encrypt(room_id) is not None:
             raise EncryptionRequired(
-                f"{room_id} is encrypted: use CryptoClient, or Client(…, allow_plaintext=True) if everybody"
-                " may read it"
+                f"{room_id} is encrypted: use the sending methods of CryptoClient, or Client(…, allow_plaintext=True)"
+                " if everybody may read it"
             )
 
     def _must_encrypt(self, room_id: str) -> Mapping[str, Any] | None:
@@ -327,6 +325,8 @@ class OutgoingMethods(BaseClient):
         return {} if was_noted else None
 
     def _carry_out(self, endpoint: Endpoint[R], **options: Any) -> R:
+        if isinstance(endpoint, SendMessageEvent) and endpoint.event_type not in SENT_IN_PLAIN:
+            self._check_may_be_read(endpoint.room_id)
         answer = super()._carry_out(endpoint, **options)
         if isinstance(endpoint, SendStateEvent) and endpoint.event_type == "m.room.encryption":
             self._encrypted_rooms[endpoint.room_id] = dict(unstructure(endpoint.content))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gomatrix_py import Client, Crypto, CryptoClient, Event, EventSource, SQLiteStore
+from gomatrix_py.api.room_events import SendMessageEvent
 from gomatrix_py.client.diagnosis import Level
 from gomatrix_py.client.outgoing import OutgoingMethods
 from gomatrix_py.client.own_changes import OwnChanges
@@ -90,6 +91,14 @@ def test_a_job_asks_whether_a_room_became_encrypted_since_its_last_sync(
         sent = job.send_text(room_id, "secret")
     sync_until(bob, lambda: bob.get_event(room_id, sent.event_id).body == "secret")
     assert as_the_server_has_it(bob, room_id, sent.event_id).type == "m.room.encrypted"
+
+
+def test_a_request_by_hand_does_not_go_out_in_the_clear(alice: CryptoClient, bob: CryptoClient) -> None:
+    room_id = encrypted_room(alice, bob)
+    with pytest.raises(EncryptionRequired):
+        alice.call(SendMessageEvent(room_id, "m.room.message", "by-hand", {"msgtype": "m.text", "body": "secret"}))
+    sent = alice.send_text(room_id, "encrypted")
+    assert as_the_server_has_it(alice, room_id, sent.event_id).type == "m.room.encrypted"
 
 
 def test_delayed_and_sticky_events_do_not_go_out_in_the_clear(alice: CryptoClient, bob: CryptoClient) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gomatrix_py import Client, SyncResponse
+from gomatrix_py.api.room_events import SendMessageEvent
 from gomatrix_py.client.outgoing import OutgoingMethods
 from gomatrix_py.clock import SystemClock
 from gomatrix_py.crypto import spaces
@@ -247,3 +248,11 @@ def test_queueing_asks_nobody(server: ScriptedHomeserver, client: Client, tmp_pa
     client.queue_text(ROOM, "hello")
     client.queue_file(ROOM, notes)
     assert server.seen == []
+
+
+def test_a_request_by_hand_is_refused_as_well(server: ScriptedHomeserver, client: Client) -> None:
+    server.route("GET", QUESTION, MEGOLM)
+    with pytest.raises(EncryptionRequired):
+        client.call(SendMessageEvent(ROOM, "m.room.message", "one", {"body": "for your eyes only"}))
+    client.call(SendMessageEvent(ROOM, "m.reaction", "two", {}))
+    assert len(server.asked("/send/")) == 1

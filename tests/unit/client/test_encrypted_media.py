@@ -60,6 +60,9 @@ class SealingClient(EncryptedMediaMethods, Client):
     def _check_may_speak(self, room_id: str) -> None:
         pass
 
+    def _check_may_be_read(self, room_id: str) -> None:
+        pass
+
     def _sealed(self, row: Any, cancel: CancelToken | None) -> Any:
         return row
 
