@@ -61,7 +61,7 @@ class OwnAccount:
         self._identity: Account | None = None
         self._device_keys: dict[str, Any] | None = None
         self._was_refused = False
-        self._has_offered = False
+        self._has_offered = self._was_offered_here = False
         self._pace = Pace(clock, UPLOAD_EVERY_S, UPLOAD_AT_LEAST_EVERY_S)
         self._pace_of_losses = Pace(clock, UPLOAD_EVERY_S, UPLOAD_AT_LEAST_EVERY_S)
 
@@ -209,7 +209,8 @@ class OwnAccount:
             return UploadKeys(device_keys)
         waiting = account.one_time_keys()
         missing = KEYS_ON_SERVER - record["on_server"] - len(waiting)
-        record["offered_on"], self._has_offered = record["on_server"], True
+        record["offered_on"] = record["on_server"]
+        self._has_offered = self._was_offered_here = True
         if missing > 0 and not (waiting and record["is_uploaded"]):
             account.generate_one_time_keys(missing)
         if (record["fallback_wanted"] or self._is_fallback_old(record)) and not account.fallback_key():
@@ -237,7 +238,8 @@ class OwnAccount:
         have_arrived = self._has_offered or offered_on is None or _count(counts) != offered_on
         if have_arrived:
             account.mark_keys_as_published()
-            self._pace.went()
+            if self._was_offered_here:  # not by a process before us, so that it is long ago
+                self._pace.went()
             record["fallback_wanted"] = False
         record |= {"is_uploaded": True, "was_published": True, "on_server": _count(counts), "offered_on": None}
         self._save(step, record, account)

@@ -421,5 +421,7 @@ def test_it_is_refused(library: BackendName, attack: Attack, mutant: Mutant) -> 
 def test_without_its_check_it_is_not(
     library: BackendName, attack: Attack, mutant: Mutant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if library == "olm" and attack is spelled_otherwise:
+        pytest.skip("libolm itself reads no padding: there is nothing to take away")
     mutant(monkeypatch)
     assert attack(World(library, BlindTrust())) is True

@@ -73,6 +73,20 @@ def test_it_ends_with_all_keys_there_once(server: KeyServer, fates: str, uploads
         assert (account.load(step).one_time_keys(), account.load(step).fallback_key()) == ({}, {})
 
 
+@pytest.mark.parametrize(("restarts", "uploads"), [(True, [50, 0, 28]), (False, [50, 0])])
+def test_the_next_process_replaces_at_once_what_was_used_up_meanwhile(
+    server: KeyServer, restarts: bool, uploads: list[int]
+) -> None:
+    bob = Lossy(server, BOB, "B1", "lost", clock=FrozenClock())
+    for _ in range(28):
+        server.one_time_keys[bob.me].popitem()
+    if restarts:
+        bob.restart()
+    for _ in range(3):
+        bob.send_all()
+    assert bob.uploads == uploads  # the same process keeps its pace
+
+
 def given_away_twice(server: KeyServer) -> list[Any]:
     """Return what two others claim, one before and one after Bob learns what became of his upload."""
     bob = Lossy(server, BOB, "B1", "lost")
